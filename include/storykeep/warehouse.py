@@ -1,0 +1,52 @@
+"""Connections to the warehouse, each in the one role that its part of the house needs."""
+
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from storykeep.errors import StorykeepError
+from storykeep.settings import PostgresSettings
+
+Role = Literal["storykeep_owner", "storykeep_ingest", "storykeep_transform"]
+
+CONNECT_SECONDS = 10
+
+
+def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Connection:
+    """Open a connection to `postgres`, in UTC and, when given, in `role`.
+
+    Raises StorykeepError when the server cannot be reached, refuses the login or lacks the role.
+    """
+    where = f"Postgres {postgres.database!r} at {postgres.host}:{postgres.port}"
+    try:
+        conn = psycopg.connect(
+            host=postgres.host,
+            port=postgres.port,
+            user=postgres.user,
+            password=postgres.password.get_secret_value(),
+            dbname=postgres.database,
+            connect_timeout=CONNECT_SECONDS,
+            options="-c timezone=UTC",
+            application_name=role or "storykeep",
+        )
+    except psycopg.OperationalError as error:
+        raise StorykeepError(
+            str(error).strip().splitlines()[-1],
+            where=where,
+            remedy="check that the server runs and that AIRFLOW_CONN_WAREHOUSE names it rightly",
+        ) from None
+    if role:
+        _set_role(conn, role, where)
+    return conn
+
+
+def _set_role(conn: psycopg.Connection, role: Role, where: str) -> None:
+    try:
+        conn.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+        conn.commit()
+    except psycopg.Error:
+        conn.close()
+        raise StorykeepError(
+            f"cannot take on the role {role}", where=where, remedy="run: storykeep db upgrade"
+        ) from None
