@@ -1,0 +1,124 @@
+"""`storykeep db upgrade`: makes the database, the roles and the schemas, or brings them up to date."""
+
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from storykeep.errors import StorykeepError
+from storykeep.settings import PostgresSettings, Settings
+from storykeep.warehouse import connect
+
+ROLES = ("storykeep_owner", "storykeep_ingest", "storykeep_transform")
+BI_ROLE = "storykeep_bi"
+DBT_SCHEMAS = ("staging", "intermediate", "build", "marts")
+
+
+def upgrade(settings: Settings) -> str:
+    """Create what is missing and migrate to the newest revision, which is returned. May run any number of times.
+
+    Raises StorykeepError when the admin login may not do what is still to be done.
+    """
+    admin, login = settings.warehouse_admin, settings.warehouse
+    _ensure_database(admin, login)
+    try:
+        with connect(admin) as conn:
+            _ensure_roles(conn, settings)
+            _ensure_schemas(conn, login.database)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StorykeepError(
+            str(error).splitlines()[0],
+            where=f"Postgres login {admin.user!r}",
+            remedy="set AIRFLOW_CONN_WAREHOUSE_ADMIN to a login that may create roles and databases",
+        ) from None
+    return _migrate(admin)
+
+
+def _ensure_database(admin: PostgresSettings, login: PostgresSettings) -> None:
+    """Make the warehouse login and database if the admin login is another one and they are not there."""
+    if admin.user == login.user:
+        return
+    maintenance = PostgresSettings(admin.host, admin.port, admin.user, admin.password, "postgres")
+    with connect(maintenance) as conn:
+        conn.autocommit = True
+        _ensure_login(conn, login.user, login.password.get_secret_value())
+        if not conn.execute("select 1 from pg_database where datname = %s", [login.database]).fetchone():
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(login.database)))
+
+
+def _ensure_login(conn: psycopg.Connection, name: str, password: str) -> None:
+    if not _role_exists(conn, name):
+        conn.execute(sql.SQL("create role {}").format(sql.Identifier(name)))
+    # The password is a literal because a utility statement takes no parameters; Postgres keeps its scram hash only.
+    conn.execute(sql.SQL("alter role {} login password {}").format(sql.Identifier(name), sql.Literal(password)))
+
+
+def _role_exists(conn: psycopg.Connection, name: str) -> bool:
+    return conn.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone() is not None
+
+
+def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
+    for role in (*ROLES, BI_ROLE):
+        if not _role_exists(conn, role):
+            conn.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+    if settings.bi_password:
+        _ensure_login(conn, BI_ROLE, settings.bi_password.get_secret_value())
+    for role in ROLES:
+        for member in {settings.warehouse.user, settings.warehouse_admin.user}:
+            if not _is_member(conn, member, role):
+                conn.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(member)))
+
+
+def _is_member(conn: psycopg.Connection, member: str, role: str) -> bool:
+    row = conn.execute(
+        """
+        select 1
+        from pg_auth_members as m
+        join pg_roles as granted on granted.oid = m.roleid
+        join pg_roles as member on member.oid = m.member
+        where member.rolname = %s and granted.rolname = %s and m.set_option
+        """,
+        [member, role],
+    ).fetchone()
+    return row is not None
+
+
+def _ensure_schemas(conn: psycopg.Connection, database: str) -> None:
+    conn.execute(sql.SQL("revoke create, temporary on database {} from public").format(sql.Identifier(database)))
+    conn.execute(
+        sql.SQL("grant temporary on database {} to storykeep_ingest, storykeep_transform").format(
+            sql.Identifier(database)
+        )
+    )
+    for schema in ("app", "raw"):
+        _ensure_schema(conn, schema, "storykeep_owner")
+    for schema in DBT_SCHEMAS:
+        _ensure_schema(conn, schema, "storykeep_transform")
+    conn.execute("grant usage on schema marts to storykeep_bi")
+    conn.execute(
+        "alter default privileges for role storykeep_transform in schema marts grant select on tables to storykeep_bi"
+    )
+
+
+def _ensure_schema(conn: psycopg.Connection, schema: str, owner: str) -> None:
+    # Not "if not exists": that still asks for the right to create, which a second run may lack.
+    if not conn.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
+        conn.execute(sql.SQL("create schema {} authorization {}").format(sql.Identifier(schema), sql.Identifier(owner)))
+
+
+def _migrate(admin: PostgresSettings) -> str:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    url = sa.URL.create(
+        "postgresql+psycopg", admin.user, admin.password.get_secret_value(), admin.host, admin.port, admin.database
+    )
+    engine = sa.create_engine(url, connect_args={"options": "-c timezone=UTC -c role=storykeep_owner"})
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        revision: str = connection.execute(sa.text("select version_num from app.alembic_version")).scalar_one()
+    engine.dispose()
+    return revision
