@@ -1,0 +1,103 @@
+"""The ASGI application: one for the three ports, told apart by the port that a request came in on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from storykeep.sandbox.api import Api
+from storykeep.sandbox.batch import answer_batch
+from storykeep.sandbox.calls import Call, Reply
+from storykeep.sandbox.cdn import Cdn, story_of
+from storykeep.sandbox.control import PREFIX, Control
+from storykeep.sandbox.world import Flavour
+
+_LOG = logging.getLogger(__name__)
+Host = Literal["facebook", "instagram", "cdn"]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class App:
+    """Reads requests, hands them to the right part, writes replies.
+
+    Args:
+        ports: which host each port stands for.
+        latency: seconds before every reply but those of the control endpoints.
+    """
+
+    def __init__(self, *, api: Api, cdn: Cdn, control: Control, ports: Mapping[int, Host], latency: float) -> None:
+        self._api, self._cdn, self._control = api, cdn, control
+        self._ports, self._latency = ports, latency
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; a mistake of the sandbox itself goes to its log and closes the connection."""
+        try:
+            await self._answer(scope, receive, send)
+        except Exception:
+            _LOG.exception("the sandbox failed at %s %s", scope["method"], scope["path"])
+            raise
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        params = dict(parse_qsl(scope["query_string"].decode("ascii", "replace")))
+        body = await _read_body(receive) if method in ("POST", "PUT", "DELETE") else b""
+        if path.startswith(PREFIX):
+            await self._write(send, self._control.answer(method, path, params, body))
+            return
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        host = self._ports[scope["server"][1]]
+        if host == "cdn":
+            await self._send_media(send, path, params)
+        else:
+            await self._write(send, self._graph(host, scope, params, body))
+
+    def _graph(self, host: Flavour, scope: Mapping[str, Any], params: dict[str, str], body: bytes) -> Reply:
+        if body:
+            params |= dict(parse_qsl(body.decode("utf-8", "replace")))
+        token = params.pop("access_token", None) or _bearer(scope["headers"])
+        call = Call.make(host, scope["method"], scope["path"], params, token)
+        if call.method == "POST" and not call.segments:
+            return answer_batch(self._api, call)
+        return self._api.answer(call)
+
+    async def _send_media(self, send: Send, path: str, params: Mapping[str, str]) -> None:
+        story = self._api.stories.find(story_of(path) or "")
+        self._api.log.count("cdn", story.account.ig_user_id if story else None, in_batch=False)
+        status, content_type, content = self._cdn.answer(path, params, self._api.clock.now())
+        await self._write(send, Reply(status, "", content_type), content)
+
+    async def _write(self, send: Send, reply: Reply, content: bytes | None = None) -> None:
+        """Send a reply; a cut one promises all its bytes and stops halfway, upon which the server closes."""
+        content = reply.body.encode() if content is None else content
+        cut = reply.cut or reply.lost
+        headers = [("Date", self._date()), ("Content-Type", reply.content_type), *reply.headers]
+        raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers]
+        raw.append((b"content-length", b"%d" % max(len(content), int(cut))))
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        body = content[: len(content) // 2] if cut else content
+        await send({"type": "http.response.body", "body": body, "more_body": cut})
+
+    def _date(self) -> str:
+        return formatdate(self._api.clock.now().timestamp(), usegmt=True)
+
+
+def _bearer(headers: list[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].decode("latin-1").strip()
+    return None
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)

@@ -1,0 +1,56 @@
+"""A call and its reply, the same for a request of its own and for an item of a batch."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from storykeep.sandbox.world import Flavour
+
+VERSION = "v26.0"
+_VERSION = re.compile(r"v\d+\.\d+")
+_JSON = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call; `token` comes from the header, the query or the form."""
+
+    host: Flavour
+    method: str
+    version: str
+    segments: tuple[str, ...]
+    params: dict[str, str]
+    token: str | None
+
+    @classmethod
+    def make(cls, host: Flavour, method: str, path: str, params: dict[str, str], token: str | None) -> Call:
+        """Take a path apart; without a version it is the default one."""
+        segments = tuple(part for part in path.split("/") if part)
+        if segments and _VERSION.fullmatch(segments[0]):
+            return cls(host, method, segments[0], segments[1:], params, token)
+        return cls(host, method, VERSION, segments, params, token)
+
+    @property
+    def path(self) -> str:
+        """The path without version."""
+        return "/".join(self.segments)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back; `cut` ends it halfway, `lost` leaves a batch item null."""
+
+    status: int
+    body: str
+    content_type: str = "application/json; charset=UTF-8"
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    cut: bool = False
+    lost: bool = False
+
+
+def to_json(body: Any) -> str:
+    """Compact JSON, non-ASCII escaped as Meta does."""
+    return _JSON(body)

@@ -1,0 +1,100 @@
+"""What was asked: the log that tests read, and the percentages of the usage headers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from datetime import datetime
+from typing import Any
+
+from storykeep.sandbox.world import Account, World
+
+_CALLS_PER_IMPRESSION = 4800
+_CALLS_PER_USER = 200
+_LEAST_IMPRESSIONS = 10
+
+
+class Log:
+    """Counts every request and every batch item, by endpoint and account."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._requests: Counter[tuple[str, str | None]] = Counter()
+        self._items: Counter[tuple[str, str | None]] = Counter()
+
+    def count(self, endpoint: str, ig_user_id: str | None, *, in_batch: bool) -> None:
+        """Note one call."""
+        (self._items if in_batch else self._requests)[endpoint, ig_user_id] += 1
+
+    def report(self) -> dict[str, Any]:
+        """Totals, and a row per endpoint and account."""
+        keys = sorted(self._requests.keys() | self._items.keys(), key=str)
+        return {
+            "requests": self._requests.total(),
+            "batch_items": self._items.total(),
+            "calls": [
+                {
+                    "endpoint": endpoint,
+                    "ig_user_id": ig_user_id,
+                    "requests": self._requests[endpoint, ig_user_id],
+                    "batch_items": self._items[endpoint, ig_user_id],
+                }
+                for endpoint, ig_user_id in keys
+            ],
+        }
+
+
+class RollingCount:
+    """Calls of the last hours, hour by hour."""
+
+    def __init__(self, hours: int) -> None:
+        self._hours = hours
+        self._counts: deque[list[int]] = deque()
+        self.total = 0
+
+    def add(self, now: datetime) -> int:
+        """Count one call and return the total; a clock that was set back begins anew."""
+        hour = int(now.timestamp()) // 3600
+        if self._counts and hour < self._counts[-1][0]:
+            self._counts.clear()
+            self.total = 0
+        if not self._counts or self._counts[-1][0] != hour:
+            self._counts.append([hour, 0])
+            while self._counts[0][0] <= hour - self._hours:
+                self.total -= self._counts.popleft()[1]
+        self._counts[-1][1] += 1
+        self.total += 1
+        return self.total
+
+
+class Usage:
+    """The rate-limit headers, in whole percentages of what the documented formulas allow."""
+
+    def __init__(self, world: World) -> None:
+        self._app = RollingCount(hours=1)
+        self._app_allowance = _CALLS_PER_USER * world.size
+        self._pools: dict[int, RollingCount] = {}
+
+    def pool_header(self, account: Account, now: datetime, blocked_minutes: int = 0) -> tuple[str, str]:
+        """Count a read of an account's Instagram data against its own pool."""
+        pool = self._pools.setdefault(account.number, RollingCount(hours=24))
+        allowance = _CALLS_PER_IMPRESSION * max(_LEAST_IMPRESSIONS, int(account.audience))
+        percent = 100 if blocked_minutes else pool.add(now) * 100 // allowance
+        entry = {
+            "type": "instagram",
+            "call_count": percent,
+            "total_cputime": percent // 3,
+            "total_time": percent // 2,
+            "estimated_time_to_regain_access": blocked_minutes,
+        }
+        return "X-Business-Use-Case-Usage", json.dumps({account.ig_user_id: [entry]}, separators=(",", ":"))
+
+    def app_header(self, now: datetime, *, counts: bool, blocked: bool = False) -> tuple[str, str]:
+        """The app's own pool, which platform calls count against."""
+        used = self._app.add(now) if counts else self._app.total
+        percent = 100 if blocked else used * 100 // self._app_allowance
+        values = f'"call_count":{percent},"total_cputime":{percent // 3},"total_time":{percent // 2}'
+        return "X-App-Usage", "{" + values + "}"

@@ -1,0 +1,83 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from storykeep.sandbox.campaigns import campaigns_of
+from storykeep.sandbox.curves import NAVIGATION, REACH_LAG, grow
+from storykeep.sandbox.ids import draw
+from storykeep.sandbox.insights import story_insights
+from storykeep.sandbox.stories import LIFE, Stories
+from storykeep.sandbox.tokens import TokenBook
+from storykeep.sandbox.truth import truth
+from storykeep.sandbox.world import World
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+HALF_LIFE = timedelta(hours=6)
+
+
+def growth(seed: int = 1, **changes):
+    options = {"audience": 900.0, "half_life": HALF_LIFE, "tiny": False, "counts_replies": True} | changes
+    return grow(draw(seed), **options)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_counts_never_fall(seed):
+    readings = [growth(seed).numbers(timedelta(minutes=minute)) for minute in range(0, 24 * 60 + 1, 7)]
+    assert readings[0]["views"] == 0
+    for earlier, later in pairwise(readings):
+        assert all(earlier[name] <= later[name] for name in earlier)
+
+
+def test_views_saturate_by_the_half_life():
+    one = growth()
+    first, second = (one.numbers(HALF_LIFE * times)["views"] for times in (1, 2))
+    assert first == pytest.approx(one.potential / 2, abs=1)
+    assert second == pytest.approx(one.potential * 3 / 4, abs=1)
+
+
+def test_reach_lags_by_an_hour():
+    one = growth()
+    assert one.numbers(REACH_LAG)["reach"] == 0
+    assert one.numbers(REACH_LAG)["views"] > 0
+    assert one.numbers(HALF_LIFE + REACH_LAG)["reach"] == one.viewers(HALF_LIFE)
+
+
+def test_navigation_is_the_sum_of_its_four_parts():
+    counts = growth().numbers(LIFE)
+    assert counts["navigation"] == sum(counts[name] for name in NAVIGATION.values()) > 0
+
+
+def test_tiny_stories_never_have_five_viewers_and_others_do():
+    for seed in range(200):
+        assert 0 < growth(seed, tiny=True).viewers(LIFE) < 5
+        assert growth(seed).viewers(LIFE) >= 5
+
+
+def test_replies_are_not_counted_for_some():
+    assert growth().numbers(LIFE)["replies"] > 0
+    assert growth(counts_replies=False).numbers(LIFE)["replies"] == 0
+
+
+def test_numbers_stand_still_after_the_end_of_life():
+    world = World(accounts=3, seed=1, start=START)
+    story = next(Stories(world, ()).posted_until(START + timedelta(days=1)))
+    assert story.numbers(story.expires_at) == story.numbers(story.expires_at + timedelta(days=9))
+
+
+@pytest.mark.parametrize("hours", [1, 30, 75])
+def test_truth_equals_insights(hours):
+    world = World(accounts=6, seed=3, start=START)
+    stories, at = Stories(world, campaigns_of(world)), START + timedelta(hours=hours)
+    rows = {row["story_id"]: row for row in truth(stories, TokenBook(world), at)["stories"]}
+    metrics = "reach,views,replies,shares,follows,profile_visits,total_interactions,reposts"
+    compared = 0
+    for account in world.accounts():
+        for story in stories.live(account, at):
+            if story.viewers(at) < 5:
+                continue
+            reply = story_insights(story, {"metric": metrics}, account.flavour, at)
+            for row in reply["data"]:
+                assert row["values"] == [{"value": rows[story.story_id][row["name"]]}]
+                compared += 1
+    assert compared > 20
