@@ -1,0 +1,147 @@
+"""Connections as the token watch sees them, and the one way in which a connection changes its state."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import class_row
+
+from storykeep.accounts.states import AFTER_REFUSAL, CAPTURED, GOODBYE, Reason, State
+from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError
+from storykeep.settings import Flavour
+
+READ_SCOPE: dict[Flavour, str] = {"facebook": "instagram_basic", "instagram": "instagram_business_basic"}
+INSIGHTS_SCOPE: dict[Flavour, str] = {
+    "facebook": "instagram_manage_insights",
+    "instagram": "instagram_business_manage_insights",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A connection as it is held in the database. Scopes and times are None while they are not known."""
+
+    account_id: str
+    ig_user_id: str
+    username: str
+    login_flavour: Flavour
+    token_encrypted: bytes | None
+    scopes: list[str] | None
+    status: str
+    reason: str | None
+    status_since: datetime
+    connected_at: datetime
+    token_issued_at: datetime | None
+    token_expires_at: datetime | None
+    data_access_expires_at: datetime | None
+
+    @property
+    def state(self) -> State:
+        """The status as a member of the enumeration."""
+        return State(self.status)
+
+    @property
+    def why(self) -> Reason | None:
+        """The reason as a member of the enumeration."""
+        return Reason(self.reason) if self.reason else None
+
+    @property
+    def label(self) -> str:
+        """How messages name the connection."""
+        return f"@{self.username} ({self.account_id})"
+
+
+def held(conn: psycopg.Connection) -> list[Held]:
+    """Every connection, in the order of its account id."""
+    with conn.cursor(row_factory=class_row(Held)) as cursor:
+        return cursor.execute(
+            """
+            select account_id, ig_user_id, username, login_flavour, token_encrypted, scopes, status, reason,
+                status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at
+            from app.connections
+            join app.accounts using (account_id)
+            order by account_id
+            """
+        ).fetchall()
+
+
+def missing_scopes(flavour: Flavour, scopes: Collection[str] | None) -> list[str]:
+    """The permissions without which stories cannot be kept in full; none while the granted ones are not known."""
+    needed = (READ_SCOPE[flavour], INSIGHTS_SCOPE[flavour])
+    return [] if scopes is None else [scope for scope in needed if scope not in scopes]
+
+
+def mark(
+    conn: psycopg.Connection,
+    account_id: str,
+    status: State,
+    reason: Reason | None,
+    at: datetime,
+    *,
+    among: Collection[State] = frozenset(State) - GOODBYE,
+    consent: datetime | None = None,
+) -> bool:
+    """Give a connection a status, and append the event, if that changes it; says whether it did.
+
+    The one way to change a status besides import and disconnect. Nothing happens when the present status is not
+    `among` those that may change. `consent` is the `connected_at` of the connection whose token was used: a verdict
+    over it does not touch a newer consent. Does not commit: the change belongs to the caller's transaction.
+    """
+    cursor = conn.execute(
+        """
+        with changed as (
+            update app.connections
+            set status = %(status)s,
+                reason = %(reason)s,
+                status_since = case when status = %(status)s then status_since else %(at)s end
+            where account_id = %(account_id)s
+                and (status, reason) is distinct from (%(status)s, %(reason)s)
+                and status = any(%(among)s)
+                and connected_at = coalesce(%(consent)s, connected_at)
+            returning account_id
+        )
+        insert into app.connection_events (account_id, happened_at, kind, status, reason)
+        select account_id, %(at)s, 'status_changed', %(status)s, %(reason)s
+        from changed
+        """,
+        {
+            "account_id": account_id,
+            "status": status.value,
+            "reason": reason.value if reason else None,
+            "at": at,
+            "among": [state.value for state in among],
+            "consent": consent,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+def react(
+    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, consent: datetime | None = None
+) -> bool:
+    """End or degrade a connection whose token was just refused; says whether that changed it.
+
+    The first refusal counts: a connection that has ended keeps its reason. Other errors change nothing.
+    """
+    if isinstance(error, ReconnectError):
+        reason = Reason(error.reason)
+        return mark(conn, account_id, AFTER_REFUSAL[reason], reason, at, among=CAPTURED, consent=consent)
+    if isinstance(error, PermissionMissingError):
+        status, reason = _without_permission(conn, account_id, error, at)
+        return mark(conn, account_id, status, reason, at, among=CAPTURED, consent=consent)
+    return False
+
+
+def _without_permission(
+    conn: psycopg.Connection, account_id: str, error: PermissionMissingError, at: datetime
+) -> tuple[State, Reason]:
+    """After the end of data access every permission is refused, so the clock is asked before the scope is blamed."""
+    row = conn.execute(
+        "select data_access_expires_at <= %s from app.connections where account_id = %s", [at, account_id]
+    ).fetchone()
+    if row and row[0]:
+        return State.DATA_ACCESS_ENDED, Reason.DATA_ACCESS_ENDED
+    if error.scope in READ_SCOPE.values():
+        return State.NEEDS_ACTION, Reason.MISSING_SCOPE
+    return State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE

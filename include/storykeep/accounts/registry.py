@@ -1,0 +1,276 @@
+"""The registry of accounts: import, list, disconnect, and whom capture may ask."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg.rows import class_row
+from pydantic import SecretStr
+
+from storykeep.accounts.connections import held
+from storykeep.accounts.connections import mark as mark
+from storykeep.accounts.connections import react as react
+from storykeep.accounts.rows import AccountRow, read_accounts
+from storykeep.accounts.states import CAPTURED, GOODBYE, State
+from storykeep.accounts.vault import Vault
+from storykeep.errors import StorykeepError
+from storykeep.settings import Flavour
+
+Outcome = Literal["connected", "reconnected", "unchanged", "not tracked"]
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did: accounts by outcome, and the rows that were left out, each with its reason."""
+
+    outcomes: dict[Outcome, int]
+    faults: tuple[StorykeepError, ...]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An account that capture may ask, with its token. Without insights only the listing is to be asked for."""
+
+    account_id: str
+    ig_user_id: str
+    username: str
+    login_flavour: Flavour
+    token: SecretStr
+    status: str
+    can_read_insights: bool
+    connected_at: datetime
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An account whose token no key opens."""
+
+    account_id: str
+    username: str
+    error: StorykeepError
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `storykeep accounts list`. An account without a connection has no flavour and no times."""
+
+    account_id: str
+    username: str
+    ig_user_id: str
+    creator: str
+    login_flavour: Flavour | None
+    status: str
+    reason: str | None
+    connected_at: datetime | None
+    token_expires_at: datetime | None
+    data_access_expires_at: datetime | None
+
+
+def account_id_of(ig_user_id: str) -> str:
+    """The account's own id: the same for the same Instagram user in every warehouse."""
+    return f"acc_{_hash(ig_user_id)[:16]}"
+
+
+def shard_of(account_id: str, shards: int) -> int:
+    """Which of `shards` an account belongs to: always the same one."""
+    return int(_hash(account_id)[:8], 16) % shards
+
+
+def import_accounts(conn: psycopg.Connection, vault: Vault, source: Path | str, now: datetime) -> ImportResult:
+    """Register the accounts of a CSV file (or its text), connect those that bring a token, and commit.
+
+    Rows with a fault are left out and reported; the others go in. A token that was imported before changes nothing,
+    whatever has become of the connection since; another one is a reconnect.
+    Raises StorykeepError when the file as a whole cannot be used.
+    """
+    rows, faults = read_accounts(source)
+    with conn.transaction():
+        outcomes = Counter(_register(conn, vault, row, now) for row in rows)
+    conn.commit()
+    return ImportResult(dict(outcomes), tuple(faults))
+
+
+def list_accounts(conn: psycopg.Connection) -> list[Listed]:
+    """Every account with the state of its connection, in the order of handles."""
+    with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        return cursor.execute(
+            """
+            select accounts.account_id, username, ig_user_id, creators.name as creator, login_flavour,
+                coalesce(status, %s) as status, reason, connected_at, token_expires_at, data_access_expires_at
+            from app.accounts
+            join app.creators using (creator_id)
+            left join app.connections using (account_id)
+            order by username, account_id
+            """,
+            [State.NOT_TRACKED.value],
+        ).fetchall()
+
+
+def disconnect(conn: psycopg.Connection, username: str, now: datetime) -> bool:
+    """Stop asking for an account, forget its tokens, keep its history, and commit; False if that was so already.
+
+    Raises StorykeepError when there is no such account or it never was connected.
+    """
+    account_id = find_account(conn, username)
+    with conn.transaction():
+        connection = conn.execute(
+            "select status from app.connections where account_id = %s for update", [account_id]
+        ).fetchone()
+        if connection is None:
+            raise StorykeepError("is not connected", where=f"@{username.removeprefix('@')}")
+        is_new = connection[0] not in GOODBYE
+        if is_new:
+            # The hash of the imported token stays, so that importing the old file again does not undo the goodbye.
+            conn.execute(
+                """
+                update app.connections
+                set status = %s, reason = null, status_since = %s, token_encrypted = null, page_token_encrypted = null
+                where account_id = %s
+                """,
+                [State.DISCONNECTED.value, now, account_id],
+            )
+            _append_event(conn, account_id, now, "disconnected", State.DISCONNECTED)
+    conn.commit()
+    return is_new
+
+
+def find_account(conn: psycopg.Connection, username: str) -> str:
+    """The id of the account with this handle (with or without @). Raises StorykeepError unless there is one."""
+    handle = username.removeprefix("@").lower()
+    found = conn.execute("select account_id, ig_user_id from app.accounts where username = %s", [handle]).fetchall()
+    if len(found) == 1:
+        return str(found[0][0])
+    if found:
+        ids = ", ".join(ig_user_id for _, ig_user_id in found)
+        raise StorykeepError(
+            f"several accounts have this handle ({ids})",
+            where=f"@{handle}",
+            remedy="import the accounts again with their present handles",
+        )
+    raise StorykeepError("there is no such account", where=f"@{handle}", remedy="see: storykeep accounts list")
+
+
+def capturable(
+    conn: psycopg.Connection, vault: Vault, *, shard: int, shards: int
+) -> tuple[list[Connection], list[Unreadable]]:
+    """The connections of one shard that may be asked for stories, and those whose token no key opens."""
+    connections: list[Connection] = []
+    unreadable: list[Unreadable] = []
+    for one in held(conn):
+        if one.state not in CAPTURED or one.token_encrypted is None or shard_of(one.account_id, shards) != shard:
+            continue
+        try:
+            token = vault.unlock(one.token_encrypted, whose=one.label)
+        except StorykeepError as error:
+            unreadable.append(Unreadable(one.account_id, one.username, error))
+            continue
+        connections.append(
+            Connection(
+                one.account_id,
+                one.ig_user_id,
+                one.username,
+                one.login_flavour,
+                token,
+                one.status,
+                can_read_insights=one.state is not State.CONNECTED_NO_INSIGHTS,
+                connected_at=one.connected_at,
+            )
+        )
+    return connections, unreadable
+
+
+def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime) -> Outcome:
+    account_id = _keep_account(conn, row, now)
+    known = conn.execute(
+        "select token_hash from app.connections where account_id = %s for update", [account_id]
+    ).fetchone()
+    if row.token is None:
+        return "unchanged" if known else "not tracked"
+    if known and known[0] == _hash(row.token.get_secret_value()):
+        return "unchanged"
+    _connect(conn, vault, account_id, row, row.token, now)
+    outcome: Outcome = "reconnected" if known else "connected"
+    _append_event(conn, account_id, now, outcome, State.CONNECTED)
+    return outcome
+
+
+def _keep_account(conn: psycopg.Connection, row: AccountRow, now: datetime) -> str:
+    """Insert or update the account. A row that names no creator leaves a known one as it is."""
+    account_id = account_id_of(row.ig_user_id)
+    known = conn.execute("select creator_id from app.accounts where account_id = %s", [account_id]).fetchone()
+    creator_id = known[0] if known and not row.creator else _keep_creator(conn, row.creator or row.username)
+    conn.execute(
+        """
+        insert into app.accounts (account_id, creator_id, ig_user_id, username, added_at)
+        values (%s, %s, %s, %s, %s)
+        on conflict (account_id) do update
+        set username = excluded.username, creator_id = excluded.creator_id
+        where (accounts.username, accounts.creator_id) is distinct from (excluded.username, excluded.creator_id)
+        """,
+        [account_id, creator_id, row.ig_user_id, row.username, now],
+    )
+    return account_id
+
+
+def _keep_creator(conn: psycopg.Connection, name: str) -> str:
+    creator_id = f"cre_{_hash(name.casefold())[:16]}"
+    conn.execute(
+        "insert into app.creators (creator_id, name) values (%s, %s) on conflict do nothing", [creator_id, name]
+    )
+    return creator_id
+
+
+def _connect(
+    conn: psycopg.Connection, vault: Vault, account_id: str, row: AccountRow, token: SecretStr, now: datetime
+) -> None:
+    """Write the connection with its new token. It counts as connected, whatever its clocks say: the API judges."""
+    conn.execute(
+        """
+        insert into app.connections (account_id, login_flavour, token_encrypted, token_hash, page_id,
+            page_token_encrypted, status, status_since, connected_at, token_expires_at, data_access_expires_at)
+        values (%(account_id)s, %(login_flavour)s, %(token)s, %(token_hash)s, %(page_id)s,
+            %(page_token)s, %(status)s, %(now)s, %(now)s, %(token_expires_at)s, %(data_access_expires_at)s)
+        on conflict (account_id) do update
+        set login_flavour = excluded.login_flavour,
+            token_encrypted = excluded.token_encrypted,
+            token_hash = excluded.token_hash,
+            page_id = excluded.page_id,
+            page_token_encrypted = excluded.page_token_encrypted,
+            scopes = null,
+            status = excluded.status,
+            reason = null,
+            status_since = excluded.status_since,
+            connected_at = excluded.connected_at,
+            token_issued_at = null,
+            token_expires_at = excluded.token_expires_at,
+            data_access_expires_at = excluded.data_access_expires_at,
+            inspected_at = null
+        """,
+        {
+            "account_id": account_id,
+            "login_flavour": row.login_flavour,
+            "token": vault.lock(token),
+            "token_hash": _hash(token.get_secret_value()),
+            "page_id": row.page_id,
+            "page_token": vault.lock(row.page_token) if row.page_token else None,
+            "status": State.CONNECTED.value,
+            "now": now,
+            "token_expires_at": row.token_expires_at,
+            "data_access_expires_at": row.data_access_expires_at,
+        },
+    )
+
+
+def _append_event(conn: psycopg.Connection, account_id: str, at: datetime, kind: str, state: State) -> None:
+    conn.execute(
+        "insert into app.connection_events (account_id, happened_at, kind, status) values (%s, %s, %s, %s)",
+        [account_id, at, kind, state.value],
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""The states of a connection, their reasons, and who does what about each.
+
+The words are shown by alerts and by BI: dbt/seeds/connection_states.csv carries the same rows, and a test
+holds the two together.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Owner = Literal["creator", "brand contact", "data team"]
+
+
+class State(StrEnum):
+    """Where an account stands on its way from invitation to goodbye."""
+
+    NOT_TRACKED = "not_tracked"
+    INVITED = "invited"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CONNECTED_NO_INSIGHTS = "connected_no_insights"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    DATA_ACCESS_ENDED = "data_access_ended"
+    REVOKED = "revoked"
+    NEEDS_ACTION = "needs_action"
+    DISCONNECTED = "disconnected"
+    PURGED = "purged"
+
+
+class Reason(StrEnum):
+    """Why a connection is in its state."""
+
+    TOKEN_EXPIRING = "token_expiring"  # noqa: S105  a reason, not a token
+    DATA_ACCESS_ENDING = "data_access_ending"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105  a reason, not a token
+    DATA_ACCESS_ENDED = "data_access_ended"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
+    APP_REMOVED = "app_removed"
+    LOGGED_OUT = "logged_out"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105  a reason, not a token
+    CHECKPOINTED = "checkpointed"
+    UNCONFIRMED_USER = "unconfirmed_user"
+    PAGE_ROLE_LOST = "page_role_lost"
+    MISSING_SCOPE = "missing_scope"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A state with its reason, who owns the matter and what that person does."""
+
+    state: State
+    reason: Reason | None
+    owner: Owner
+    remedy: str
+
+
+CONNECT = "connect the account again"
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(State.NOT_TRACKED, None, "brand contact", "ask the creator to connect the account"),
+    Condition(State.INVITED, None, "brand contact", "remind the creator of the invitation"),
+    Condition(State.CONNECTING, None, "creator", "finish connecting the account"),
+    Condition(State.CONNECTED, None, "data team", "nothing to do"),
+    Condition(
+        State.CONNECTED_NO_INSIGHTS,
+        Reason.MISSING_SCOPE,
+        "creator",
+        f"{CONNECT} and leave access to insights switched on",
+    ),
+    Condition(State.EXPIRING, Reason.TOKEN_EXPIRING, "creator", f"{CONNECT} before the last day"),
+    Condition(State.EXPIRING, Reason.DATA_ACCESS_ENDING, "creator", f"{CONNECT} before the last day"),
+    Condition(State.EXPIRED, Reason.TOKEN_EXPIRED, "creator", CONNECT),
+    Condition(State.DATA_ACCESS_ENDED, Reason.DATA_ACCESS_ENDED, "creator", CONNECT),
+    Condition(State.REVOKED, Reason.PASSWORD_CHANGED, "creator", CONNECT),
+    Condition(
+        State.REVOKED,
+        Reason.APP_REMOVED,
+        "brand contact",
+        f"ask the creator whether the app was removed on purpose and, if not, to {CONNECT}",
+    ),
+    Condition(State.REVOKED, Reason.LOGGED_OUT, "creator", CONNECT),
+    Condition(
+        State.REVOKED,
+        Reason.TOKEN_INVALID,
+        "data team",
+        "import the token again; if it is refused again, ask the creator for a new one",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.CHECKPOINTED,
+        "creator",
+        "log in at Facebook or Instagram and pass the security check",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.UNCONFIRMED_USER,
+        "creator",
+        "log in at Facebook or Instagram and confirm the user account",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.PAGE_ROLE_LOST,
+        "creator",
+        f"get the role on the linked Facebook Page back, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.MISSING_SCOPE,
+        "creator",
+        f"{CONNECT} and leave access to profile and media switched on",
+    ),
+    Condition(State.DISCONNECTED, None, "brand contact", "ask the creator to connect again if tracking is wanted"),
+    Condition(State.PURGED, None, "data team", "nothing to do: everything kept of the account was deleted"),
+)
+
+# What stories are read of; without insights only the listing is.
+CAPTURED = frozenset({State.CONNECTED, State.EXPIRING, State.CONNECTED_NO_INSIGHTS})
+# What a person must be told of.
+TROUBLE = frozenset(
+    {State.CONNECTED_NO_INSIGHTS, State.EXPIRED, State.DATA_ACCESS_ENDED, State.REVOKED, State.NEEDS_ACTION}
+)
+# Only a new token leads out of these, so that the old one is not tried again.
+FINAL = frozenset({State.EXPIRED, State.REVOKED, State.DISCONNECTED, State.PURGED})
+# Somebody's will, which no answer of the API undoes.
+GOODBYE = frozenset({State.DISCONNECTED, State.PURGED})
+
+# The state that each refusal of a token leads to.
+AFTER_REFUSAL: dict[Reason, State] = {
+    Reason.TOKEN_EXPIRED: State.EXPIRED,
+    Reason.PASSWORD_CHANGED: State.REVOKED,
+    Reason.APP_REMOVED: State.REVOKED,
+    Reason.LOGGED_OUT: State.REVOKED,
+    Reason.TOKEN_INVALID: State.REVOKED,
+    Reason.CHECKPOINTED: State.NEEDS_ACTION,
+    Reason.UNCONFIRMED_USER: State.NEEDS_ACTION,
+    Reason.PAGE_ROLE_LOST: State.NEEDS_ACTION,
+}
+
+_CONDITIONS = {(condition.state, condition.reason): condition for condition in CONDITIONS}
+
+
+def condition(state: State, reason: Reason | None) -> Condition:
+    """Who does what about a connection in `state` for `reason`."""
+    return _CONDITIONS[state, reason]

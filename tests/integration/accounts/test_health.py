@@ -1,0 +1,332 @@
+"""The token watch over a stand-in for the API that a test can turn in every direction."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from storykeep.accounts.alerts import Alert, tell
+from storykeep.accounts.connections import held, react
+from storykeep.accounts.health import check_tokens
+from storykeep.accounts.registry import account_id_of, capturable, disconnect, import_accounts
+from storykeep.accounts.rows import COLUMNS
+from storykeep.accounts.vault import Vault
+from storykeep.clock import fixed_clock
+from storykeep.errors import StorykeepError
+from storykeep.graph import tokens
+from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError, TransientError
+from storykeep.graph.tokens import NewToken, TokenFacts
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+CLIENTS: Any = {
+    flavour: SimpleNamespace(api=SimpleNamespace(flavour=flavour, base_url=f"http://{flavour}.test"))
+    for flavour in ("facebook", "instagram")
+}
+SCOPES = ("instagram_basic", "instagram_manage_insights")
+
+
+@dataclass
+class Meta:
+    """What the API knows: facts per token. A GraphError in a token's place is raised."""
+
+    facts: dict[str, TokenFacts | GraphError] = field(default_factory=dict)
+    renewals: dict[str, NewToken | GraphError] = field(default_factory=dict)
+    inspected: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+
+    def inspect(self, client: Any, token: SecretStr) -> TokenFacts:
+        self.inspected.append(token.get_secret_value())
+        return self._answer(self.facts[token.get_secret_value()])
+
+    def renew(self, client: Any, token: SecretStr, now: datetime) -> NewToken:
+        self.renewed.append(token.get_secret_value())
+        return self._answer(self.renewals[token.get_secret_value()])
+
+    @staticmethod
+    def _answer(answer: Any) -> Any:
+        if isinstance(answer, GraphError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def meta(monkeypatch: pytest.MonkeyPatch) -> Meta:
+    meta = Meta()
+    monkeypatch.setattr(tokens, "inspect", meta.inspect)
+    monkeypatch.setattr(tokens, "exchange_facebook", meta.renew)
+    monkeypatch.setattr(tokens, "refresh_instagram", meta.renew)
+    return meta
+
+
+def bring(conn: psycopg.Connection, vault: Vault, *rows: str, now: datetime = NOW - 30 * DAY) -> None:
+    result = import_accounts(conn, vault, "\n".join([",".join(COLUMNS), *rows]), now)
+    assert result.faults == ()
+
+
+def facts(token_left: timedelta = 40 * DAY, access_left: timedelta = 60 * DAY, scopes: Any = SCOPES) -> TokenFacts:
+    return TokenFacts(True, NOW + token_left, NOW + access_left, NOW - 20 * DAY, scopes, "9001")
+
+
+def watch(conn: psycopg.Connection, vault: Vault, at: datetime = NOW) -> list[Alert]:
+    """One run of the DAG: check, and tell what is to be told."""
+    alerts = check_tokens(conn, vault, CLIENTS, fixed_clock(at))
+    tell(conn, alerts, at)
+    return alerts
+
+
+def told(alerts: list[Alert]) -> list[tuple[str, str, str]]:
+    return [(alert.username, alert.subject, alert.step) for alert in alerts]
+
+
+def state(conn: psycopg.Connection, username: str = "nora") -> tuple[str, str | None]:
+    (one,) = (one for one in held(conn) if one.username == username)
+    return one.status, one.reason
+
+
+NORA = "facebook,1001,nora,tok-nora,,,,"
+OMAR = "instagram,1002,omar,tok-omar,,,,"
+LENA = "facebook,1003,lena,tok-lena,,,,"
+
+
+def test_learns_clocks_and_scopes(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts()
+    assert watch(conn, vault) == []
+    (nora,) = held(conn)
+    assert (nora.token_expires_at, nora.data_access_expires_at) == (NOW + 40 * DAY, NOW + 60 * DAY)
+    assert nora.scopes == list(SCOPES)
+    assert conn.execute("select inspected_at from app.connections").fetchone() == (NOW,)
+    conn.rollback()
+    assert conn.execute("select inspected_at from app.connections").fetchone() == (NOW,), "it was committed"
+
+
+def test_every_trouble_is_told_once_with_its_state(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, OMAR, LENA, "facebook,1004,theo,tok-theo,,,,", "facebook,1005,zoe,tok-zoe,,,,")
+    meta.facts |= {
+        "tok-nora": facts(access_left=2 * DAY),
+        "tok-omar": TokenFacts(False, reason="token_expired"),
+        "tok-lena": facts(scopes=("instagram_basic",)),
+        "tok-theo": facts(access_left=-DAY),
+        "tok-zoe": TokenFacts(False, reason="checkpointed"),
+    }
+    assert sorted(told(watch(conn, vault))) == [
+        ("lena", "status", "connected_no_insights"),
+        ("nora", "data_access", "3"),
+        ("omar", "status", "expired"),
+        ("theo", "status", "data_access_ended"),
+        ("zoe", "status", "needs_action"),
+    ]
+    assert state(conn) == ("expiring", "data_access_ending")
+    assert state(conn, "omar") == ("expired", "token_expired")
+    assert state(conn, "theo") == ("data_access_ended", "data_access_ended")
+    assert watch(conn, vault) == [], "each is told once"
+    messages = conn.execute("select message from app.alerts where account_id = %s", [account_id_of("1003")]).fetchall()
+    assert messages == [
+        (
+            "@lena: connected_no_insights (missing_scope: instagram_manage_insights), 40 days left; creator: connect"
+            " the account again and leave access to insights switched on",
+        )
+    ]
+
+
+def test_what_is_not_recorded_as_told_is_found_again(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, OMAR)
+    meta.facts["tok-omar"] = TokenFacts(False, reason="token_expired")
+    first = check_tokens(conn, vault, CLIENTS, fixed_clock(NOW))
+    assert [alert.key for alert in check_tokens(conn, vault, CLIENTS, fixed_clock(NOW + DAY))] == [first[0].key]
+
+
+def test_what_capture_found_is_told(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, OMAR)
+    react(conn, account_id_of("1002"), ReconnectError("dead", reason="password_changed"), NOW - DAY)
+    conn.commit()
+    (alert,) = watch(conn, vault)
+    assert (alert.step, alert.concerns_at, alert.days_left) == ("revoked", NOW - DAY, 0)
+    assert meta.inspected == [], "a dead token is not tried again"
+
+
+def test_capture_and_inspection_do_not_take_turns(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    """Capture is refused insights although the scope is granted, such as when a Page task is missing."""
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts()
+    for hour in range(4):
+        at = NOW + hour * DAY / 24
+        react(conn, account_id_of("1001"), PermissionMissingError("no", scope="instagram_manage_insights"), at)
+        conn.commit()
+        alerts = watch(conn, vault, at)
+        assert told(alerts) == ([("nora", "status", "connected_no_insights")] if hour == 0 else [])
+        assert state(conn) == ("connected_no_insights", "missing_scope")
+
+
+def test_disconnected_accounts_are_left_in_peace(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA)
+    disconnect(conn, "nora", NOW)
+    assert watch(conn, vault) == []
+    assert meta.inspected == []
+
+
+@pytest.mark.parametrize("row", [NORA, OMAR])
+def test_renews_and_writes_the_new_token(conn: psycopg.Connection, vault: Vault, meta: Meta, row: str) -> None:
+    old = row.split(",")[3]
+    bring(conn, vault, row.replace(f"{old},", f"{old},2026-11-23T12:00:00Z"))
+    meta.facts[old] = facts(token_left=2 * DAY)
+    meta.renewals[old] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    assert watch(conn, vault) == []
+    (connection,), _ = capturable(conn, vault, shard=0, shards=1)
+    assert connection.token.get_secret_value() == "tok-new"
+    assert connection.status == "connected"
+    (kept,) = held(conn)
+    assert (kept.token_expires_at, kept.token_issued_at) == (NOW + 60 * DAY, NOW)
+    meta.facts["tok-new"] = facts(token_left=60 * DAY)
+    assert watch(conn, vault) == []
+    assert (meta.inspected, meta.renewed) == ([old, "tok-new"], [old])
+
+
+def test_the_new_token_survives_a_death_right_after_it_came(
+    conn: psycopg.Connection, vault: Vault, meta: Meta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts(token_left=2 * DAY)
+    meta.renewals["tok-nora"] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("storykeep.accounts.health._keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        watch(conn, vault)
+    conn.rollback()
+    (connection,), _ = capturable(conn, vault, shard=0, shards=1)
+    assert connection.token.get_secret_value() == "tok-new"
+
+
+def test_a_renewal_that_fails_costs_nothing_and_the_ladder_warns(
+    conn: psycopg.Connection, vault: Vault, meta: Meta
+) -> None:
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts(token_left=5 * DAY)
+    meta.renewals["tok-nora"] = TransientError("later")
+    assert told(watch(conn, vault)) == [("nora", "token", "7")]
+    assert state(conn) == ("expiring", "token_expiring")
+    meta.renewals["tok-nora"] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    assert watch(conn, vault, NOW + DAY) == []
+    assert state(conn) == ("connected", None)
+
+
+def test_an_exchange_does_not_move_the_end_of_data_access(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts(token_left=2 * DAY, access_left=2 * DAY)
+    meta.renewals["tok-nora"] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    assert told(watch(conn, vault)) == [("nora", "data_access", "3")]
+
+
+@pytest.mark.parametrize("answer", [TokenFacts(False, reason="token_expired"), facts(scopes=("instagram_basic",))])
+def test_a_reconnect_during_the_check_wins(
+    conn: psycopg.Connection, vault: Vault, answer: TokenFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(conn, vault, NORA)
+
+    def reconnect_meanwhile(client: Any, token: SecretStr) -> TokenFacts:
+        bring(conn, vault, NORA.replace("tok-nora", "tok-again"), now=NOW)
+        return answer
+
+    monkeypatch.setattr(tokens, "inspect", reconnect_meanwhile)
+    assert watch(conn, vault) == []
+    (connection,), _ = capturable(conn, vault, shard=0, shards=1)
+    assert (connection.token.get_secret_value(), connection.status) == ("tok-again", "connected")
+    assert held(conn)[0].scopes is None, "what was learned of the old token is not written to the new one"
+
+
+def test_one_failed_inspection_is_kept_for_next_time(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, LENA)
+    meta.facts |= {"tok-nora": TransientError("busy"), "tok-lena": facts(scopes=("instagram_basic",))}
+    assert told(watch(conn, vault)) == [("lena", "status", "connected_no_insights")]
+    assert watch(conn, vault) == []
+    assert state(conn) == ("connected", None)
+
+
+def test_an_api_out_of_reach_is_an_error_that_names_it(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, LENA, OMAR)
+    meta.facts |= {"tok-nora": TransientError("no route"), "tok-lena": TransientError("no route")}
+    meta.facts["tok-omar"] = TokenFacts(True)
+    meta.renewals["tok-omar"] = TransientError("later")
+    with pytest.raises(StorykeepError) as error:
+        watch(conn, vault)
+    assert str(error.value) == (
+        "Graph API at http://facebook.test: not one of 2 tokens could be inspected, the first because: no route"
+        " -> check the network, and app id and secret in AIRFLOW_CONN_GRAPH_FACEBOOK"
+    )
+    assert state(conn, "nora") == ("connected", None)
+
+
+def test_alerts_go_before_an_api_out_of_reach(
+    conn: psycopg.Connection, vault: Vault, meta: Meta, caplog: pytest.LogCaptureFixture
+) -> None:
+    bring(conn, vault, NORA, OMAR)
+    meta.facts |= {"tok-nora": TransientError("no route"), "tok-omar": TokenFacts(False, reason="app_removed")}
+    assert told(watch(conn, vault)) == [("omar", "status", "revoked")]
+    assert "not one of 1 tokens" in caplog.text
+    with pytest.raises(StorykeepError, match="not one of 1 tokens"):
+        watch(conn, vault)
+
+
+def test_a_refused_app_secret_ends_no_connection(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    """debug_token is asked with the app's own token: an error of 190 there is the app's, not the creator's."""
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = ReconnectError("invalid app token", reason="token_invalid")
+    with pytest.raises(StorykeepError, match="AIRFLOW_CONN_GRAPH_FACEBOOK"):
+        watch(conn, vault)
+    assert state(conn) == ("connected", None)
+
+
+def test_an_app_that_is_not_set_up_is_told(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, OMAR)
+    meta.facts["tok-nora"] = facts()
+    with pytest.raises(StorykeepError, match="AIRFLOW_CONN_GRAPH_INSTAGRAM: the app is not set up, so 1 tokens"):
+        check_tokens(conn, vault, {"facebook": CLIENTS["facebook"]}, fixed_clock(NOW))
+    assert held(conn)[0].scopes or held(conn)[1].scopes, "the other flavour was inspected"
+
+
+def test_a_lost_key_is_told_once_and_costs_no_neighbour(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, Vault([SecretStr(Fernet.generate_key().decode())]), NORA)
+    bring(conn, vault, LENA)
+    meta.facts["tok-lena"] = facts()
+    (alert,) = watch(conn, vault)
+    assert alert.line.startswith("@nora: none of the token keys opens this token, no end known; data team: put the key")
+    assert watch(conn, vault) == []
+    assert meta.inspected == ["tok-lena", "tok-lena"]
+    assert state(conn) == ("connected", None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_over_a_life_each_step_is_told_at_most_once_and_the_end_exactly_once(
+    conn: psycopg.Connection, vault: Vault, meta: Meta, seed: int
+) -> None:
+    rng = random.Random(seed)
+    bring(conn, vault, NORA, now=NOW)
+    ends_at = NOW + rng.choice([40, 60]) * DAY
+    meta.renewals["tok-nora"] = TransientError("never")
+    seen: Counter[str] = Counter()
+    at = NOW
+    while at < ends_at + 5 * DAY:
+        is_valid = at < ends_at
+        meta.facts["tok-nora"] = (
+            TokenFacts(True, ends_at, None, NOW, SCOPES) if is_valid else TokenFacts(False, reason="token_expired")
+        )
+        alerts = watch(conn, vault, at)
+        assert len(alerts) <= 1
+        seen.update(alert.step for alert in alerts)
+        at += rng.choice([DAY / 24, DAY, 2.5 * DAY, 5 * DAY])
+    assert seen["expired"] == 1
+    assert set(seen.values()) == {1}
+    assert set(seen) <= {"14", "7", "3", "1", "expired"}
