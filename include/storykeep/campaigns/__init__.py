@@ -1,0 +1,1 @@
+"""Brands, campaigns, who takes part in them and what counts as theirs."""
