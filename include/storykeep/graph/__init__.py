@@ -1,0 +1,1 @@
+"""The Instagram Graph API client: both login flavours, batches, errors, paging, metrics and tokens."""

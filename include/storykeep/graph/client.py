@@ -1,0 +1,123 @@
+"""The Graph API client: asks in, exactly one answer to each out."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+from pydantic import SecretStr
+
+from storykeep.graph.asks import Answer as Answer
+from storykeep.graph.asks import Ask as Ask
+from storykeep.graph.asks import answer_of
+from storykeep.graph.auth import is_sendable, proof
+from storykeep.graph.batch import MAX_ITEMS, Batch
+from storykeep.graph.blocks import Blocks
+from storykeep.graph.endpoints import needed_scope
+from storykeep.graph.errors import GraphError, ReconnectError
+from storykeep.graph.replies import Result, read
+from storykeep.graph.retry import Retry
+from storykeep.graph.transport import Transport, pooled_session
+from storykeep.settings import FLAVOURS, Flavour, GraphSettings, Settings
+
+
+class GraphClient:
+    """Speaks to one flavour's host for one app. Transient failures are retried inside, for seconds at most.
+
+    `session`, `sleep`, `rng` (0 to 1) and `monotonic` (seconds) can be handed in; `concurrency` bounds the threads
+    of the instagram flavour, which has no batch.
+    """
+
+    def __init__(
+        self,
+        api: GraphSettings,
+        *,
+        session: requests.Session | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        concurrency: int = 8,
+        rng: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.api = api
+        self._concurrency = concurrency
+        self._transport = Transport(session or pooled_session(concurrency), monotonic=monotonic)
+        self._retry = Retry(sleep=sleep, rng=rng, monotonic=monotonic)
+        self._batch = Batch(api, self._transport, self._retry)
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[list[Answer]]:
+        """Answer all asks, in order, in chunks of at most 50. A chunk is sent when it is asked for, not before.
+
+        A failure is an answer with an error: nothing is raised. Once an account (or the app) is throttled, its
+        remaining asks get that error without being sent.
+        """
+        chunks = (asks[start : start + MAX_ITEMS] for start in range(0, len(asks), MAX_ITEMS))
+        blocks = Blocks()
+        if self.api.flavour == "facebook":
+            for chunk in chunks:
+                answers = _checked(chunk, blocks, self._batch.answer)
+                blocks.note(answers)
+                yield answers
+            return
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="graph") as pool:
+            for chunk in chunks:
+                yield list(pool.map(lambda ask: self._get(ask, blocks), chunk))
+
+    def get(self, ask: Ask) -> Answer:
+        """Answer one ask with a plain GET. Raises nothing."""
+        return self._get(ask, Blocks())
+
+    def fetch(self, url_path: str, params: Mapping[str, str], *, token: SecretStr | None = None) -> dict[str, Any]:
+        """GET a resource that belongs to no account, such as the token endpoints. Raises GraphError.
+
+        `url_path` holds the version where one belongs. Secrets may stand in `params`, as those endpoints demand it.
+        """
+        result = self._retry.result(lambda: self._request(url_path, params, token))
+        if result.error:
+            raise result.error
+        body: dict[str, Any] = result.body
+        return body
+
+    def _get(self, ask: Ask, blocks: Blocks) -> Answer:
+        answers = _checked([ask], blocks, lambda asks: [self._plain(one) for one in asks])
+        blocks.note(answers)
+        return answers[0]
+
+    def _plain(self, ask: Ask) -> Answer:
+        path, scope = f"{self.api.version}/{ask.path}", needed_scope(self.api.flavour, ask.path)
+        return answer_of(ask, self._retry.result(lambda: self._request(path, ask.params, ask.token, scope)))
+
+    def _request(self, path: str, params: Mapping[str, str], token: SecretStr | None, scope: str = "") -> Result:
+        proven = {**params, **(proof(self.api, token) if token else {})}
+        try:
+            reply = self._transport.get(f"{self.api.base_url}/{path}", proven, token)
+        except GraphError as error:
+            return Result(error=error, raw=getattr(error, "raw", b""))
+        return read(reply, scope=scope, secrets=self._secrets(params, token))
+
+    def _secrets(self, params: Mapping[str, str], token: SecretStr | None) -> list[str]:
+        """Every value that an error message might echo and that must not be seen."""
+        hidden = [value for name, value in params.items() if name.endswith(("token", "secret"))]
+        return [*hidden, self.api.app_secret.get_secret_value(), *([token.get_secret_value()] if token else [])]
+
+
+def _checked(asks: Sequence[Ask], blocks: Blocks, send: Callable[[list[Ask]], list[Answer]]) -> list[Answer]:
+    """Send the asks that may be sent; answer the others here."""
+    barred = [_bar(ask, blocks) for ask in asks]
+    good = [ask for ask, error in zip(asks, barred, strict=True) if error is None]
+    sent = iter(send(good) if good else [])
+    return [
+        answer_of(ask, Result(error=error)) if error else next(sent) for ask, error in zip(asks, barred, strict=True)
+    ]
+
+
+def _bar(ask: Ask, blocks: Blocks) -> GraphError | None:
+    if not is_sendable(ask.token):
+        return ReconnectError("the stored text cannot be a token", reason="token_invalid")
+    return blocks.of(ask)
+
+
+def open_clients(settings: Settings) -> dict[Flavour, GraphClient]:
+    """A client for each login flavour whose app is set up."""
+    return {flavour: GraphClient(settings.graph(flavour)) for flavour in FLAVOURS if settings.has_graph(flavour)}

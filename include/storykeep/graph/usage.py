@@ -1,0 +1,79 @@
+"""How much of its rate limit a reply says is used: the two usage headers of the Graph API."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+_COUNTS = ("call_count", "total_time", "total_cputime")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One rate-limit pool. `percent` is the fullest of its counters (throttling starts at 100);
+
+    `regain_minutes` is Meta's estimate of how long a block lasts; 0 does not mean safe.
+    """
+
+    percent: int
+    regain_minutes: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one reply said. A pool that is not named is unknown, not empty.
+
+    `app` is the app's own pool; `pools` is keyed by IG user id or business id, as Meta sends both.
+    """
+
+    app: Pool | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+
+    @property
+    def percent(self) -> int:
+        """The fullest pool."""
+        return max((pool.percent for pool in self._all()), default=0)
+
+    @property
+    def wait(self) -> timedelta | None:
+        """The largest regain estimate over all pools; None when there is none."""
+        minutes = max((pool.regain_minutes for pool in self._all()), default=0)
+        return timedelta(minutes=minutes) if minutes else None
+
+    def _all(self) -> list[Pool]:
+        return [*self.pools.values(), *([self.app] if self.app else [])]
+
+
+def parse_usage(headers: Mapping[str, str]) -> Usage | None:
+    """Read the usage headers (names in lower case); None when they are missing or make no sense."""
+    app = _pool([_object(headers.get("x-app-usage"))])
+    business = _object(headers.get("x-business-use-case-usage"))
+    pools = {name: pool for name, rows in business.items() if (pool := _pool(rows))}
+    return Usage(app, pools) if app or pools else None
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _pool(rows: Any) -> Pool | None:
+    """The fullest of the rows that Meta gives for one id; None when no row holds a counter."""
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    counted = [row for row in found if any(name in row for name in _COUNTS)]
+    if not counted:
+        return None
+    return Pool(
+        percent=_largest(row.get(name) for row in counted for name in _COUNTS),
+        regain_minutes=_largest(row.get("estimated_time_to_regain_access") for row in counted),
+    )
+
+
+def _largest(values: Iterable[Any]) -> int:
+    """The largest count among the values; bounded, so that nonsense cannot block a pool for years."""
+    counts = (value for value in values if isinstance(value, int | float) and not isinstance(value, bool))
+    return max((int(value) for value in counts if 0 <= value <= 100_000), default=0)
