@@ -1,0 +1,1 @@
+"""The capture engine: plan, list, read, land, archive."""

@@ -1,0 +1,114 @@
+"""A capture tick from its beginning to its end."""
+
+import logging
+from collections.abc import Collection, Mapping
+
+import psycopg
+
+from storykeep.accounts import registry
+from storykeep.accounts.registry import Connection
+from storykeep.accounts.vault import Vault
+from storykeep.capture import clocks
+from storykeep.capture.causes import CREATORS_MATTER
+from storykeep.capture.listing import list_stories
+from storykeep.capture.planner import Plan, plan
+from storykeep.capture.reading import read_stories
+from storykeep.capture.tick import Tick
+from storykeep.causes import Cause
+from storykeep.clock import Clock
+from storykeep.errors import StorykeepError
+from storykeep.graph.client import GraphClient
+from storykeep.landing.runs import Run, ledger
+from storykeep.settings import Flavour, Settings
+
+log = logging.getLogger(__name__)
+
+# How many handles a message names.
+NAMED = 50
+
+
+def capture(
+    conn: psycopg.Connection,
+    settings: Settings,
+    clients: Mapping[Flavour, GraphClient],
+    clock: Clock,
+    run_id: str,
+    *,
+    shard: int = 0,
+    shards: int = 1,
+) -> Run:
+    """Do what is due for one shard of the accounts: sweeps first, then listings, then the other readings.
+
+    Whatever happens to one account or story is noted under its cause and costs no other. `conn` is in autocommit
+    mode: every chunk of replies is a transaction of its own. Raises StorykeepError only for what stops everything,
+    such as a missing token key.
+    """
+    with ledger(conn, "capture", run_id, clock) as run:
+        tick = Tick(
+            conn=conn,
+            clients=clients,
+            clock=clock,
+            run=run,
+            connections=_connections(conn, settings, clients, run, shard, shards),
+            blocked=clocks.blocked_pools(conn, run.clock_at),
+        )
+        due = _due(tick, settings)
+        read_stories(tick, due.sweeps)
+        list_stories(tick, due.listings)
+        # Looked at again, for the stories that the listings brought; one may be in its last minutes.
+        due = _due(tick, settings)
+        read_stories(tick, (*due.sweeps, *due.readings))
+        log.info("%s: %s", run.run_id, summary(run))
+    return run
+
+
+def summary(run: Run) -> str:
+    """One line: what a run did, and whom it could not serve."""
+    done = ", ".join(f"{count} {what}" for what, count in sorted(run.counts.items())) or "nothing was due"
+    missed = "; ".join(f"{cause}: {_handles(who)}" for cause, who in sorted(run.causes.items()))
+    return f"{done}; not captured: {missed}" if missed else done
+
+
+def raise_trouble(causes: Mapping[str, Collection[str]]) -> None:
+    """Raise StorykeepError naming each account that was not captured for a reason of ours or of the platform.
+
+    What a creator has to mend is not among them: the token watch tells of it.
+    """
+    ours = {cause: who for cause, who in sorted(causes.items()) if cause not in CREATORS_MATTER}
+    if ours:
+        raise StorykeepError(
+            "; ".join(f"{cause}: {_handles(who)}" for cause, who in ours.items()),
+            where="not captured",
+            remedy="the lines above say why; the next tick tries again by itself",
+        )
+
+
+def _connections(
+    conn: psycopg.Connection,
+    settings: Settings,
+    clients: Mapping[Flavour, GraphClient],
+    run: Run,
+    shard: int,
+    shards: int,
+) -> dict[str, Connection]:
+    """The accounts of the shard that can be asked; the others are noted."""
+    connections, unreadable = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
+    for lost in unreadable:
+        log.error("%s", lost.error)
+        run.causes[Cause.OUR_OUTAGE].add(lost.username)
+    for connection in connections:
+        if connection.login_flavour not in clients:
+            log.error("@%s: AIRFLOW_CONN_GRAPH_%s is not set", connection.username, connection.login_flavour.upper())
+            run.causes[Cause.OUR_OUTAGE].add(connection.username)
+    return {connection.account_id: connection for connection in connections if connection.login_flavour in clients}
+
+
+def _due(tick: Tick, settings: Settings) -> Plan:
+    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    blocked = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
+    return plan(accounts, stories, blocked=blocked, now=tick.now, list_every=settings.list_every)
+
+
+def _handles(who: Collection[str]) -> str:
+    shown = ", ".join(f"@{name}" for name in sorted(who)[:NAMED])
+    return shown if len(who) <= NAMED else f"{shown} and {len(who) - NAMED} more"

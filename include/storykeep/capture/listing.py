@@ -1,0 +1,180 @@
+"""Lists the live stories of accounts, page by page, and lands the nodes and the proof of the listing."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from storykeep.capture import clocks
+from storykeep.capture.causes import cause_of
+from storykeep.capture.planner import STORY_LIFE, StoryClock
+from storykeep.capture.tick import AskKey, Tick, key_of
+from storykeep.clock import parse_time
+from storykeep.errors import StorykeepError
+from storykeep.graph import endpoints
+from storykeep.graph.client import Answer, Ask
+from storykeep.graph.errors import GraphError, UnreadableError
+from storykeep.landing import payload
+from storykeep.landing.loader import land
+from storykeep.landing.payload import UnlandableError
+from storykeep.landing.rows import Row, Story, StoryListing
+
+CHUNK = 50
+# About 100 stories a day are the most that an account can post; more pages than this are a loop.
+MAX_PAGES = 20
+
+
+@dataclass
+class _Listing:
+    """An account's listing so far: content hash by story id."""
+
+    nodes: dict[str, str] = field(default_factory=dict)
+    pages: int = 0
+
+
+@dataclass
+class _Chunk:
+    """What one chunk of answers brought."""
+
+    rows: list[Row] = field(default_factory=list)
+    seen: list[StoryClock] = field(default_factory=list)
+    complete: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    next_pages: list[Ask] = field(default_factory=list)
+
+
+def list_stories(tick: Tick, account_ids: Iterable[str]) -> None:
+    """List each account's stories and start the clocks of the new ones. Each chunk is committed before the next."""
+    listings: dict[str, _Listing] = {}
+    asks = []
+    for account_id in account_ids:
+        connection = tick.connections[account_id]
+        listings[account_id] = _Listing()
+        asks.append(endpoints.stories(connection.ig_user_id, connection.token, key=AskKey(account_id)))
+    while asks:
+        following: list[Ask] = []
+        for answers in tick.answers(asks, CHUNK):
+            following += _land(tick, answers, listings)
+        asks = following
+
+
+def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing]) -> list[Ask]:
+    """Land one chunk of answers with its clocks; returns the asks for the pages that follow."""
+    with tick.conn.transaction():
+        chunk = _Chunk()
+        for answer in answers:
+            _take(tick, answer, listings[key_of(answer.ask).account_id], chunk)
+        land(tick.conn, chunk.rows)
+        clocks.listed(tick.conn, chunk.complete, tick.now, complete=True)
+        clocks.listed(tick.conn, chunk.failed, tick.now, complete=False)
+        clocks.seen(tick.conn, chunk.seen, tick.clock())
+    tick.run.counts["listings"] += len(chunk.complete)
+    return chunk.next_pages
+
+
+def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
+    account_id = key_of(answer.ask).account_id
+    error: GraphError | None = answer.error
+    nodes: list[Any] = []
+    if error is None:
+        try:
+            nodes = _nodes(answer.raw)
+        except UnlandableError as reason:
+            error = UnreadableError(str(reason), raw=answer.raw)
+            chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), answer.raw))
+    else:
+        chunk.rows += tick.unreadable(answer, "stories")
+    if error is not None:
+        tick.settle(answer.ask, error)
+        chunk.rows.append(_failed(tick, answer, error))
+        chunk.failed.append(account_id)
+        return
+    for node in nodes:
+        _take_node(tick, answer, node, listing, chunk)
+    listing.pages += 1
+    following = endpoints.next_page(answer.ask, answer.body) if listing.pages < MAX_PAGES else None
+    if following is not None:
+        chunk.next_pages.append(following)
+    else:
+        chunk.complete.append(account_id)
+        chunk.rows.append(_complete(tick, answer, listing))
+
+
+def _nodes(raw: bytes) -> list[Any]:
+    body = payload.decode(raw)
+    nodes = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(nodes, list):
+        raise UnlandableError("the reply has no list 'data'")
+    return nodes
+
+
+def _take_node(tick: Tick, answer: Answer, node: Any, listing: _Listing, chunk: _Chunk) -> None:
+    """Land one story node. A node that cannot land goes to the dead letters and its neighbours stay."""
+    try:
+        story = _story_clock(key_of(answer.ask).account_id, node)
+    except UnlandableError as reason:
+        chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), _as_bytes(node)))
+        return
+    chunk.seen.append(story)
+    fault = payload.fault(node)
+    if fault:
+        chunk.rows.append(tick.dead_letter(answer.ask, "stories", fault, _as_bytes(node)))
+        return
+    content = payload.scrub(node)
+    listing.nodes[story.story_id] = payload.content_hash(content)
+    chunk.rows.append(
+        Story(
+            story_id=story.story_id,
+            account_id=story.account_id,
+            captured_at=tick.clock(),
+            run_id=tick.run.run_id,
+            api_version=answer.api_version,
+            payload=content,
+            content_hash=listing.nodes[story.story_id],
+        )
+    )
+
+
+def _story_clock(account_id: str, node: Any) -> StoryClock:
+    if not isinstance(node, dict) or not str(node.get("id")).isdecimal():
+        raise UnlandableError("a story without a decimal id")
+    posted_at = _posted_at(node)
+    return StoryClock(str(node["id"]), account_id, posted_at, posted_at + STORY_LIFE, None)
+
+
+def _posted_at(node: dict[str, Any]) -> datetime:
+    try:
+        return parse_time(str(node.get("timestamp")))
+    except StorykeepError as error:
+        raise UnlandableError(f"story {node['id']}: timestamp {error.what}") from None
+
+
+def _as_bytes(node: Any) -> bytes:
+    return json.dumps(node).encode()
+
+
+def _complete(tick: Tick, answer: Answer, listing: _Listing) -> StoryListing:
+    return StoryListing(
+        account_id=key_of(answer.ask).account_id,
+        captured_at=tick.clock(),
+        run_id=tick.run.run_id,
+        api_version=answer.api_version,
+        status="ok",
+        payload=dict(listing.nodes),
+        content_hash=payload.content_hash(listing.nodes),
+    )
+
+
+def _failed(tick: Tick, answer: Answer, error: GraphError) -> StoryListing:
+    return StoryListing(
+        account_id=key_of(answer.ask).account_id,
+        captured_at=tick.clock(),
+        run_id=tick.run.run_id,
+        api_version=answer.api_version,
+        status="failed",
+        cause=cause_of(error),
+        error_code=error.code,
+        error_subcode=error.subcode,
+        content_hash=payload.content_hash([error.code, error.subcode]),
+    )

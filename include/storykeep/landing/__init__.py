@@ -1,0 +1,1 @@
+"""Raw tables, their loader and the run ledger: where replies become rows."""

@@ -1,0 +1,106 @@
+"""The rows of schema raw, field for column. `landing_id` is Postgres's to give."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryListing:
+    """One complete read of an account's stories (payload: story id to content hash), or the failed try of one."""
+
+    table: ClassVar[str] = "story_listings"
+    key: ClassVar[tuple[str, ...]] = ("account_id", "captured_at")
+    partitioned: ClassVar[bool] = True
+
+    account_id: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    status: Literal["ok", "failed"]
+    content_hash: str
+    payload: Json | None = None
+    cause: str | None = None
+    error_code: int | None = None
+    error_subcode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story node as the API gave it. The same content lands once."""
+
+    table: ClassVar[str] = "stories"
+    key: ClassVar[tuple[str, ...]] = ("story_id", "content_hash")
+    partitioned: ClassVar[bool] = False
+
+    story_id: str
+    account_id: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    payload: Json
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryInsight:
+    """One reply to one metric group of one story."""
+
+    table: ClassVar[str] = "story_insights"
+    key: ClassVar[tuple[str, ...]] = ("story_id", "metric_group", "captured_at")
+    partitioned: ClassVar[bool] = True
+
+    story_id: str
+    account_id: str
+    metric_group: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    status: Literal["ok", "empty", "withheld", "refused"]
+    payload: Json
+    content_hash: str
+    error_code: int | None = None
+    error_subcode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """One try to archive one file of a story; `content_hash` is the sha256 of its bytes."""
+
+    table: ClassVar[str] = "media_files"
+    key: ClassVar[tuple[str, ...]] = ("story_id", "kind", "captured_at")
+    partitioned: ClassVar[bool] = False
+
+    story_id: str
+    account_id: str
+    kind: Literal["media", "thumbnail"]
+    captured_at: datetime
+    run_id: str
+    status: Literal["archived", "missing"]
+    cause: str | None = None
+    content_hash: str | None = None
+    content_type: str | None = None
+    size_bytes: int | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A reply that could not be taken in, byte for byte."""
+
+    table: ClassVar[str] = "dead_letters"
+    key: ClassVar[tuple[str, ...]] = ("account_id", "endpoint", "content_hash")
+    partitioned: ClassVar[bool] = False
+
+    account_id: str
+    endpoint: str
+    captured_at: datetime
+    run_id: str
+    reason: str
+    body: bytes
+    content_hash: str
+
+
+Row = StoryListing | Story | StoryInsight | MediaFile | DeadLetter

@@ -1,0 +1,115 @@
+"""The planner: what is due, in which order, at any arrangement of clocks."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storykeep.capture.planner import LADDER, STORY_LIFE, SWEEP, AccountClock, Plan, StoryClock, plan
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+def story(age: timedelta, tried_ago: timedelta | None = None, story_id: str = "1", account_id: str = "a") -> StoryClock:
+    posted_at = NOW - age
+    return StoryClock(
+        story_id, account_id, posted_at, posted_at + STORY_LIFE, None if tried_ago is None else NOW - tried_ago
+    )
+
+
+def planned(stories: list[StoryClock], accounts: list[AccountClock] | None = None, blocked: set[str] = set()) -> Plan:  # noqa: B006 (never changed)
+    return plan(accounts or [], stories, blocked=blocked, now=NOW, list_every=QUARTER)
+
+
+ages = st.timedeltas(timedelta(0), timedelta(hours=26))
+stories_drawn = st.lists(
+    st.builds(
+        story,
+        ages,
+        st.none() | st.timedeltas(timedelta(0), timedelta(hours=26)),
+        st.integers(1, 10**6).map(str),
+        st.sampled_from("abc"),
+    ),
+    unique_by=lambda drawn: drawn.story_id,
+)
+
+
+def test_a_new_story_is_read_at_once() -> None:
+    new = story(timedelta(minutes=3))
+    assert planned([new]).readings == (new,)
+
+
+def test_each_rung_makes_one_reading() -> None:
+    """A story looked at every minute of its life is read once for each rung before its sweep."""
+    posted_at, tried_at, read_at = NOW, None, []
+    for minute in range(24 * 60):
+        now = posted_at + timedelta(minutes=minute)
+        clock = StoryClock("1", "a", posted_at, posted_at + STORY_LIFE, tried_at)
+        due = plan([], [clock], blocked=(), now=now, list_every=QUARTER)
+        if due.readings:
+            read_at.append(now - posted_at)
+        if due.readings or due.sweeps:
+            tried_at = now
+    assert tuple(read_at) == LADDER
+
+
+def test_missed_rungs_are_made_up_for_by_one_reading() -> None:
+    assert len(planned([story(timedelta(hours=9), tried_ago=timedelta(hours=8, minutes=30))]).readings) == 1
+    assert planned([story(timedelta(hours=9), tried_ago=timedelta(minutes=30))]).readings == ()
+
+
+def test_a_story_is_swept_at_every_tick_of_its_last_ten_minutes_but_not_twice_at_one() -> None:
+    last_minutes = STORY_LIFE - timedelta(minutes=7)
+    assert len(planned([story(last_minutes, tried_ago=timedelta(minutes=5))]).sweeps) == 1
+    assert planned([story(last_minutes, tried_ago=timedelta(0))]).sweeps == ()
+    assert planned([story(STORY_LIFE - SWEEP - timedelta(seconds=1), tried_ago=timedelta(minutes=5))]).sweeps == ()
+
+
+def test_an_expired_story_is_left_alone() -> None:
+    due = planned([story(STORY_LIFE), story(STORY_LIFE + timedelta(hours=1), story_id="2")])
+    assert (due.sweeps, due.readings) == ((), ())
+
+
+def test_accounts_are_listed_by_their_cadence_and_the_longest_unlisted_first() -> None:
+    clocks = [
+        AccountClock("just", NOW - timedelta(minutes=5)),
+        AccountClock("due", NOW - timedelta(minutes=15)),
+        AccountClock("late", NOW - timedelta(hours=2)),
+        AccountClock("new", None),
+    ]
+    assert planned([], clocks).listings == ("new", "late", "due")
+
+
+def test_a_tick_that_starts_a_second_early_still_lists() -> None:
+    early = AccountClock("a", NOW - QUARTER + timedelta(seconds=2))
+    assert planned([], [early]).listings == ("a",)
+
+
+def test_a_blocked_account_is_skipped_whole() -> None:
+    due = planned([story(timedelta(minutes=1))], [AccountClock("a", None)], blocked={"a"})
+    assert (due.sweeps, due.listings, due.readings) == ((), (), ())
+
+
+@given(stories_drawn, st.sets(st.sampled_from("abc")))
+def test_any_plan_is_in_deadline_order_complete_and_free_of_doubles(
+    stories: list[StoryClock], blocked: set[str]
+) -> None:
+    due = planned(stories, blocked=blocked)
+    for part in (due.sweeps, due.readings):
+        assert list(part) == sorted(part, key=lambda one: (one.expires_at, one.story_id))
+    ids = [one.story_id for one in (*due.sweeps, *due.readings)]
+    assert len(ids) == len(set(ids))
+    for one in stories:
+        askable = one.account_id not in blocked and one.expires_at > NOW
+        ending = one.expires_at - NOW <= SWEEP
+        fresh = one.tried_at is not None and one.tried_at >= NOW
+        assert (one in due.sweeps) == (askable and ending and not fresh)
+        assert one.account_id not in blocked or one.story_id not in ids
+
+
+@given(stories_drawn, st.randoms())
+def test_the_order_of_arrival_does_not_matter(stories: list[StoryClock], random: object) -> None:
+    shuffled = list(stories)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert planned(stories) == planned(shuffled)
