@@ -1,0 +1,4 @@
+{# Schema names as they are written in dbt_project.yml: no prefix of the target. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name | trim if custom_schema_name else target.schema }}
+{%- endmacro %}

@@ -1,0 +1,61 @@
+{# The metrics of a story, in the order of the marts. The value names the metric in the API's replies; a part of a
+   breakdown is named `metric:dimension value`. #}
+{% macro story_metrics() -%}
+    {{ return({
+        "views": "views",
+        "reach": "reach",
+        "replies": "replies",
+        "shares": "shares",
+        "follows": "follows",
+        "profile_visits": "profile_visits",
+        "total_interactions": "total_interactions",
+        "reposts": "reposts",
+        "link_clicks": "link_clicks",
+        "taps_forward": "navigation:tap_forward",
+        "taps_back": "navigation:tap_back",
+        "exits": "navigation:tap_exit",
+        "swipes_forward": "navigation:swipe_forward",
+    }) }}
+{%- endmacro %}
+
+
+{# A count out of a reply: null unless it is a whole JSON number. #}
+{% macro json_count(value) -%}
+    case when jsonb_typeof({{ value }}) = 'number' and ({{ value }})::text ~ '^[0-9]+$' then ({{ value }})::text::bigint end
+{%- endmacro %}
+
+
+{# The UTC day of a moment. #}
+{% macro utc_date(moment) -%}
+    ({{ moment }} at time zone 'UTC')::date
+{%- endmacro %}
+
+
+{# Minutes from one moment to a later one. #}
+{% macro minutes_between(earlier, later) -%}
+    extract(epoch from {{ later }} - {{ earlier }}) / 60
+{%- endmacro %}
+
+
+{# Pattern of a hashtag or mention as a whole word. A dot inside a handle belongs to it, one at its end does not. #}
+{% macro word_pattern(kind, value) -%}
+    case {{ kind }}
+        when 'hashtag' then '(?<!\w)#' || {{ regexp_escaped(value) }} || '(?!\w)'
+        when 'mention' then '(?<![\w.])@' || {{ regexp_escaped(value) }} || '(?!\.?\w)'
+    end
+{%- endmacro %}
+
+
+{% macro regexp_escaped(value) -%}
+    regexp_replace({{ value }}, '([^[:alnum:]_])', '\\\1', 'g')
+{%- endmacro %}
+
+
+{# The API withholds the counts of a story with fewer than five viewers: a withheld count is 0 to this. #}
+{% macro withheld_upper() -%} 4 {%- endmacro %}
+
+
+{# Of the readings of a group, the last one's count that is known. #}
+{% macro last_known(metric) -%}
+    (array_agg({{ metric }} order by captured_at desc) filter (where {{ metric }} is not null))[1]
+{%- endmacro %}

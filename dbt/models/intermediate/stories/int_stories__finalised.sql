@@ -1,0 +1,113 @@
+with
+
+stories as (
+
+    select * from {{ ref('int_stories__versions_latest') }}
+
+),
+
+readings as (
+
+    select * from {{ ref('int_stories__readings_pivoted') }}
+
+),
+
+-- The last known value of every metric: a count that was once served stays known when later replies say nothing.
+latest as (
+
+    select
+        story_id,
+        {% for metric in story_metrics() %}
+            {{ last_known(metric) }} as {{ metric }},
+        {% endfor %}
+        max(captured_at) filter (where views is not null) as views_at,
+        max(captured_at) filter (where is_withheld) as withheld_at
+    from readings
+    group by story_id
+
+),
+
+growth as (
+
+    select
+        story_id,
+        captured_at,
+        (views - lag(views) over by_time)
+        / nullif({{ minutes_between('lag(captured_at) over by_time', 'captured_at') }}, 0) as views_per_minute
+    from readings
+    where views is not null
+    window by_time as (partition by story_id order by captured_at)
+
+),
+
+timed as (
+
+    select
+        stories.story_id,
+        stories.account_id,
+        stories.posted_at,
+        stories.expires_at,
+        stories.first_seen_at,
+        stories.media_type,
+        stories.permalink,
+        stories.caption,
+        {% for metric in story_metrics() %}
+            latest.{{ metric }},
+        {% endfor %}
+        latest.withheld_at,
+        coalesce(latest.views_at, latest.withheld_at) as last_reading_at,
+        growth.views_per_minute,
+        stories.expires_at > {{ as_of() }} as is_live,
+        stories.expires_at - interval '10 minutes' as sweep_from
+    from stories
+    left join latest on stories.story_id = latest.story_id
+    left join growth on latest.story_id = growth.story_id and latest.views_at = growth.captured_at
+
+),
+
+classed as (
+
+    select
+        *,
+        case
+            when is_live then 'live'
+            when views is not null and last_reading_at >= sweep_from then 'sweep'
+            when views is not null then 'late'
+            -- An older refusal does not tell how many viewers came after it.
+            when withheld_at >= sweep_from then 'masked'
+            else 'missing'
+        end as finality,
+        case
+            when last_reading_at is not null
+                then greatest({{ minutes_between('last_reading_at', 'least(expires_at, ' ~ as_of() ~ ')') }}, 0)
+        end as last_reading_age_minutes
+    from timed
+
+)
+
+select
+    story_id,
+    account_id,
+    posted_at,
+    expires_at,
+    first_seen_at,
+    media_type,
+    permalink,
+    caption,
+    {% for metric in story_metrics() %}
+        {{ metric }},
+    {% endfor %}
+    last_reading_at,
+    last_reading_age_minutes::numeric(12, 2) as last_reading_age_minutes,
+    finality,
+    -- All that can be known of the final number is known.
+    finality in ('webhook', 'sweep', 'masked', 'manual') as is_final,
+    finality = 'masked' or (is_live and views is null and withheld_at is not null) as is_withheld,
+    -- greatest() skips nulls, and an unknown growth is not none.
+    (
+        case
+            when finality in ('sweep', 'late') and views_per_minute is not null
+                then greatest(views_per_minute, 0) * last_reading_age_minutes
+        end
+    )::numeric(14, 2) as estimated_undercount
+from classed

@@ -1,0 +1,59 @@
+with
+
+stories as (
+
+    select * from {{ ref('int_stories__finalised') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_app__accounts') }}
+
+),
+
+connections as (
+
+    select * from {{ ref('stg_app__connections') }}
+
+),
+
+media as (
+
+    select * from {{ ref('int_stories__media_latest') }}
+
+)
+
+select
+    stories.story_id,
+    stories.account_id,
+    accounts.ig_user_id,
+    accounts.username,
+    stories.posted_at,
+    stories.expires_at,
+    stories.first_seen_at,
+    stories.last_reading_at,
+    stories.last_reading_age_minutes,
+    'api' as provenance,
+    case when connections.account_id is not null then 'creator_authorisation' end as consent_basis,
+    stories.finality,
+    stories.is_final,
+    stories.media_type,
+    stories.permalink,
+    stories.caption,
+    media.media_status,
+    media.media_cause,
+    media.media_path,
+    {% for metric in story_metrics() %}
+        stories.{{ metric }},
+    {% endfor %}
+    {% for metric in story_metrics() %}
+        stories.is_withheld and stories.{{ metric }} is null as {{ metric }}_withheld,
+    {% endfor %}
+    case when stories.is_withheld then 0 end as withheld_lower_bound,
+    case when stories.is_withheld then {{ withheld_upper() }} end as withheld_upper_bound,
+    stories.estimated_undercount
+from stories
+inner join accounts on stories.account_id = accounts.account_id
+left join connections on stories.account_id = connections.account_id
+left join media on stories.story_id = media.story_id

@@ -1,0 +1,9 @@
+select
+    campaign_id,
+    brand_id,
+    name,
+    starts_at,
+    ends_at,
+    cost,
+    currency
+from {{ source('app', 'campaigns') }}

@@ -1,0 +1,4 @@
+select
+    creator_id,
+    name
+from {{ source('app', 'creators') }}

@@ -1,0 +1,5 @@
+select
+    campaign_id,
+    kind,
+    value
+from {{ source('app', 'match_rules') }}

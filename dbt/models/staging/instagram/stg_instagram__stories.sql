@@ -1,0 +1,11 @@
+select
+    story_id,
+    content_hash,
+    account_id,
+    captured_at,
+    (payload ->> 'timestamp')::timestamptz as posted_at,
+    payload ->> 'media_type' as media_type,
+    payload ->> 'permalink' as permalink,
+    payload ->> 'caption' as caption
+from {{ source('instagram', 'stories') }}
+where captured_at <= {{ as_of() }}

@@ -1,0 +1,112 @@
+"""The release checkpoint: what must hold of the built marts before anybody reads them."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from storykeep.quality.checkpoint import Batch, never, run
+from storykeep.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FINALITIES = ["webhook", "sweep", "masked", "manual", "late", "missing", "live"]
+
+
+def check_release(settings: Settings, as_of: datetime) -> int:
+    """Check the marts in schema `build`; returns how many expectations they met.
+
+    Raises StorykeepError naming the failed expectations with their tables and samples.
+    """
+    batches = [
+        Batch(f"build.{mart}", f"select * from build.{mart}", expected)  # noqa: S608 (names of ours)
+        for mart, expected in expectations(as_of).items()
+    ]
+    met = run(settings, "release", batches, as_of)
+    log.info("release checkpoint: %d marts met %d expectations", len(batches), met)
+    return met
+
+
+def expectations(as_of: datetime) -> dict[str, list[Any]]:
+    """What is expected of the marts that are about the moment `as_of`."""
+    import great_expectations.expectations as gxe
+
+    now = f"timestamptz '{as_of.isoformat()}'"
+
+    return {
+        "dim_accounts": [
+            gxe.ExpectColumnValuesToBeUnique(column="account_id"),
+            gxe.ExpectColumnValuesToNotBeNull(column="status"),
+            never(
+                "an account that is not tracked has no connection",
+                "select account_id, login_flavour, connected_at from {batch}"
+                " where (status = 'not_tracked') <> (connected_at is null)",
+            ),
+        ],
+        "fct_stories": [
+            gxe.ExpectColumnValuesToBeUnique(column="story_id"),
+            gxe.ExpectColumnValuesToBeInSet(column="finality", value_set=FINALITIES),
+            never(
+                "every story that landed is in the mart",
+                "select kept.stories as kept, landed.stories as landed from (select count(*) as stories from {batch})"  # noqa: S608 (likewise)
+                " as kept cross join (select count(distinct story_id) as stories from raw.stories"
+                f" where captured_at <= {now}) as landed where kept.stories <> landed.stories",
+            ),
+            never(
+                "a story is live until it expires, and no longer",
+                "select story_id, finality, expires_at from {batch}"  # noqa: S608 (a time of ours)
+                f" where (finality = 'live') <> (expires_at > {now})",
+            ),
+            never(
+                "a withheld count is no number",
+                "select story_id, views, reach from {batch}"
+                " where (views_withheld and views is not null) or (reach_withheld and reach is not null)",
+            ),
+            never(
+                "a story with final numbers has its views, or they are withheld",
+                "select story_id, finality from {batch}"
+                " where finality in ('webhook', 'sweep', 'late', 'manual') and views is null"
+                " or finality = 'masked' and not views_withheld",
+            ),
+            never(
+                "reach is at most views",
+                "select story_id, reach, views from {batch} where reach > views",
+                severity="warning",
+            ),
+        ],
+        "fct_story_readings": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["story_id", "captured_at"]),
+            never(
+                "views never fall from one reading to a later one",
+                "select story_id, captured_at, views, before from (select *, max(views) over (partition by story_id"
+                " order by captured_at rows between unbounded preceding and 1 preceding) as before from {batch})"
+                " as readings where views < before",
+                severity="warning",
+            ),
+        ],
+        "fct_campaign_content": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "story_id"]),
+        ],
+        "fct_campaign_performance": [
+            gxe.ExpectColumnValuesToBeUnique(column="campaign_id"),
+            gxe.ExpectColumnValuesToBeBetween(column="share_final", min_value=0, max_value=1),
+            never(
+                "reach lies between its bounds",
+                "select campaign_id, reach_lower, reach_upper from {batch} where reach_lower > reach_upper",
+            ),
+            never(
+                "a campaign's stories are those of its content",
+                "select campaign_id, stories, counted from (select performance.campaign_id, performance.stories,"
+                " count(content.story_id) as counted from {batch} as performance left join build.fct_campaign_content"
+                " as content on performance.campaign_id = content.campaign_id"
+                " group by performance.campaign_id, performance.stories) as both_counts where stories <> counted",
+            ),
+        ],
+        "fct_capture_coverage": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["account_id", "date"]),
+            never(
+                "a gap of more than an hour has a cause, a shorter one has none",
+                "select account_id, date, longest_gap_minutes, gap_cause from {batch}"
+                " where (longest_gap_minutes > 60) <> (gap_cause is not null)",
+            ),
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Runs dbt between the two checkpoints and publishes what passed."""

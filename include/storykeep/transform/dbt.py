@@ -1,0 +1,116 @@
+"""Runs the dbt project in this process: one start of dbt costs seconds, whatever the number of its models."""
+
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from storykeep.errors import StorykeepError
+from storykeep.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BAD = ("error", "fail", "runtime error")
+MODELS = ("model", "seed")
+
+
+def build(settings: Settings, as_of: datetime) -> dict[str, int]:
+    """Build every model into its schema, the marts into `build`, and run every data test.
+
+    Returns how many nodes ended in which state. Raises StorykeepError naming each failed model and test.
+    """
+    return _run(settings, as_of, ["build", "--exclude-resource-type", "unit_test"])
+
+
+def unit_test(settings: Settings, as_of: datetime) -> dict[str, int]:
+    """Run dbt's unit tests only. They ask the warehouse for the types of the models' inputs, so build first."""
+    return _run(settings, as_of, ["test", "--select", "test_type:unit"])
+
+
+def freshness(settings: Settings, as_of: datetime) -> dict[str, int]:
+    """Measure at `as_of` how old the newest row of each source is. Raises StorykeepError when one is too old."""
+    return _run(settings, as_of, ["source", "freshness", "--output", str(_folder(settings) / "freshness.json")])
+
+
+def _run(settings: Settings, as_of: datetime, command: Sequence[str]) -> dict[str, int]:
+    from dbt.cli.main import dbtRunner  # imports for seconds
+
+    with _environment(settings):
+        outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *_options(settings, as_of)])
+    if outcome.exception is not None:
+        raise _failure(settings, command[0], [str(outcome.exception)])
+    results = list(outcome.result)
+    failures = [_describe(result) for result in results if str(result.status) in BAD]
+    if failures:
+        raise _failure(settings, command[0], failures)
+    for result in results:
+        if str(result.status) == "warn":
+            log.warning("dbt: %s", _describe(result))
+    return dict(Counter(str(result.status) for result in results))
+
+
+def _options(settings: Settings, as_of: datetime) -> list[str]:
+    folder = _folder(settings)
+    return [
+        *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),
+        *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
+        *("--vars", json.dumps({"as_of": as_of.isoformat()})),
+        *("--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-use-colors-file"),
+        # Another as_of would discard the saved parse anyway, so it is not saved.
+        *("--no-partial-parse", "--no-version-check", "--no-send-anonymous-usage-stats"),
+    ]
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.work_dir / "dbt"
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    """The variables that profiles.yml reads, for as long as dbt runs. dbt masks those named DBT_ENV_SECRET_."""
+    warehouse = settings.warehouse
+    told = {
+        "STORYKEEP_DBT_HOST": warehouse.host,
+        "STORYKEEP_DBT_PORT": str(warehouse.port),
+        "STORYKEEP_DBT_USER": warehouse.user,
+        "STORYKEEP_DBT_DATABASE": warehouse.database,
+        "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": warehouse.password.get_secret_value(),
+    }
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _tell(event: Any) -> None:
+    """Log one line for each model as it finishes."""
+    if event.info.name != "NodeFinished":
+        return
+    node, result = event.data.node_info, event.data.run_result
+    level = logging.INFO if node.resource_type in MODELS else logging.DEBUG
+    log.log(level, "dbt: %s %s: %s in %.1f s", node.resource_type, node.node_name, result.status, result.execution_time)
+
+
+def _describe(result: Any) -> str:
+    message = " ".join(str(result.message or result.status).split())
+    return f"{result.node.resource_type} {result.node.name}: {message}"
+
+
+def _failure(settings: Settings, command: str, failures: Sequence[str]) -> StorykeepError:
+    return StorykeepError(
+        "; ".join(failures),
+        where=f"dbt {command}",
+        remedy=f"the marts are as they were; the compiled SQL is below {_folder(settings) / 'target' / 'compiled'},"
+        f" the log is {_folder(settings) / 'logs' / 'dbt.log'}",
+    )

@@ -1,0 +1,138 @@
+"""The marts of the small world, row by row as worked out by hand from world.py."""
+
+from decimal import Decimal
+
+import pytest
+from tests.dbt.conftest import Query
+from tests.dbt.world import at
+
+pytestmark = pytest.mark.integration
+
+
+def test_stories_with_their_finality_and_last_counts(query: Query) -> None:
+    rows = query(
+        """
+        select story_id, finality, is_final, views, reach, views_withheld, last_reading_at, last_reading_age_minutes,
+            estimated_undercount, withheld_upper_bound
+        from marts.fct_stories order by story_id
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("101", "sweep", True, 1000, 700, False, at(11, 7, 55), 5, 5, None),
+        ("102", "late", False, 300, 200, False, at(11, 5), 240, None, None),
+        ("103", "masked", True, None, None, True, at(11, 9, 55), 5, None, 4),
+        ("104", "missing", False, None, None, False, at(11, 1), 22 * 60, None, None),
+        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, None),
+        ("106", "live", False, None, None, False, None, None, None, None),
+    ]
+
+
+def test_what_else_is_known_of_a_story(query: Query) -> None:
+    (row,) = query(
+        """
+        select account_id, ig_user_id, username, posted_at, expires_at, first_seen_at, provenance, consent_basis,
+            media_type, caption, media_status, media_path, total_interactions, replies, shares
+        from marts.fct_stories where story_id = '101'
+        """
+    )
+    assert tuple(row.values()) == (
+        *("acc-a", "17841", "handle_a", at(10, 8), at(11, 8), at(10, 8, 5), "api", "creator_authorisation"),
+        *("IMAGE", "A new #Glow, day 1", "archived", f"ab/{'ab' * 32}.jpg", 38, 0, None),
+    )
+
+
+def test_a_part_left_out_of_a_whole_breakdown_is_zero_and_unknown_otherwise(query: Query) -> None:
+    rows = query(
+        """
+        select taps_forward, taps_back, exits, swipes_forward
+        from marts.fct_stories where story_id < '103' order by story_id
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [(50, 4, 6, 0), (50, None, None, None)]
+
+
+def test_readings_are_the_growth_curve(query: Query) -> None:
+    rows = query(
+        "select story_id, age_minutes, is_withheld, views from marts.fct_story_readings order by story_id, captured_at"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("101", 23 * 60 + 45, False, 990),
+        ("101", 23 * 60 + 55, False, 1000),
+        ("102", 20 * 60, False, 300),
+        ("103", 23 * 60 + 55, True, None),
+        ("104", 2 * 60, True, None),
+        ("105", 30, True, None),
+        ("105", 300, False, 40),
+    ]
+
+
+def test_campaign_content_by_rule_and_by_participation(query: Query) -> None:
+    rows = query("select * from marts.fct_campaign_content order by campaign_id, story_id")
+    taking_part = ("participant", "posted while taking part", "medium")
+    assert [tuple(row.values()) for row in rows] == [
+        *(("everything", story, *taking_part) for story in ("101", "102", "103", "104")),
+        ("tagged", "101", "hashtag", "#glow", "high"),
+        ("tagged", "103", "hashtag", "#glow @lumen.paris", "high"),
+    ]
+
+
+def test_campaign_performance_with_its_bounds(query: Query) -> None:
+    everything, tagged = query(
+        """
+        select campaign_id, brand_id, stories, posts, creators, participants, views, views_upper,
+            reach_lower, reach_upper, total_interactions, cost, cpm, cost_per_engagement,
+            stories_live, stories_withheld, stories_unknown, share_final
+        from marts.fct_campaign_performance order by campaign_id
+        """
+    )
+    assert tuple(everything.values()) == (
+        *("everything", "b1", 4, None, 2, 2, 1300, 1304, 700, 904, 50),
+        *(None, None, None, 0, 1, 1, Decimal("0.5")),
+    )
+    assert tuple(tagged.values()) == (
+        *("tagged", "b1", 2, None, 1, 2, 1000, 1004, 700, 704, 38),
+        *(500, 500, Decimal("13.1579"), 0, 1, 0, 1),
+    )
+
+
+def test_accounts_with_the_next_step(query: Query) -> None:
+    rows = query(
+        """
+        select account_id, creator_id, login_flavour, status, reason, token_days_left, data_access_days_left,
+            last_good_capture_at, owner, next_step is null as lost
+        from marts.dim_accounts order by account_id
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", "c1", "facebook", "connected", None, 1, None, at(12, 12), "data team", False),
+        ("acc-b", "c2", "instagram", "expired", "token_expired", -2, None, at(11, 6), "creator", False),
+        ("acc-n", "c3", None, "not_tracked", None, None, None, None, "brand contact", False),
+    ]
+
+
+def test_coverage_of_every_day_with_the_cause_of_its_gap(query: Query) -> None:
+    rows = query(
+        """
+        select account_id, extract(day from date)::integer as day, listings_done, listings_failed, longest_gap_minutes,
+            gap_cause, stories_seen, stories_sweep, stories_late, stories_masked, stories_missing, stories_live
+        from marts.fct_capture_coverage order by account_id, date
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", 10, 96, 0, 15, None, 3, 1, 1, 1, 0, 0),
+        ("acc-a", 11, 85, 1, 180, "throttled", 0, 0, 0, 0, 0, 0),
+        ("acc-a", 12, 49, 0, 15, None, 2, 0, 0, 0, 0, 2),
+        ("acc-b", 10, 96, 0, 15, None, 1, 0, 0, 0, 1, 0),
+        ("acc-b", 11, 25, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
+        ("acc-b", 12, 0, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
+    ]
+
+
+def test_dimensions_of_campaigns_brands_and_creators(query: Query) -> None:
+    assert [row["rules"] for row in query("select rules from marts.dim_campaigns order by campaign_id")] == [
+        None,
+        "#glow @lumen.paris",
+    ]
+    assert [row["name"] for row in query("select name from marts.dim_brands")] == ["Lumen"]
+    creators = query("select creator_id, accounts, accounts_tracked from marts.dim_creators order by creator_id")
+    assert [tuple(row.values()) for row in creators] == [("c1", 1, 1), ("c2", 1, 1), ("c3", 1, 0)]

@@ -1,0 +1,30 @@
+"""dbt's own unit tests, and what the project tells of itself."""
+
+import json
+
+import pytest
+from tests.dbt.world import AS_OF
+
+from storykeep.settings import Settings
+from storykeep.transform import dbt
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_unit_test_of_the_project_passes(built: Settings) -> None:
+    assert dbt.unit_test(built, AS_OF) == {"pass": 6}
+
+
+def test_freshness_is_measured_against_as_of(built: Settings) -> None:
+    # The world's rows are years away from the machine's clock, and minutes away from as_of.
+    assert dbt.freshness(built, AS_OF) == {"pass": 4}
+    report = json.loads((built.work_dir / "dbt" / "freshness.json").read_text())
+    assert {source["snapshotted_at"] for source in report["results"]} == {"2026-11-12T12:00:00+00:00"}
+
+
+def test_the_password_is_in_no_file(built: Settings) -> None:
+    files = [path for path in built.work_dir.rglob("*") if path.is_file()]
+    password = built.warehouse.password.get_secret_value().encode()
+    assert (built.work_dir / "data_docs" / "index.html") in files
+    assert (built.work_dir / "dbt" / "target" / "manifest.json") in files
+    assert [path for path in files if password in path.read_bytes()] == []
