@@ -1,0 +1,1 @@
+"""The tables that `storykeep report` and `storykeep status` print."""

@@ -1,0 +1,81 @@
+"""The report that `storykeep report` prints: read from the marts first, put on the screen then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from rich.console import Console
+
+from storykeep.errors import StorykeepError
+from storykeep.report.content import (
+    CreatorContent,
+    StoryContent,
+    campaign_creators,
+    campaign_stories,
+    show_creators,
+    show_stories,
+)
+from storykeep.report.coverage import Attention, Coverage, attention, coverage, show_attention, show_coverage
+from storykeep.report.finality import FinalityClass, finality_classes, show_finality
+from storykeep.report.performance import Performance, campaign_named, performances, show_performance
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the marts say, of everything or of one campaign; only then has it `creators` and `stories`."""
+
+    campaigns: tuple[Performance, ...]
+    finality: tuple[FinalityClass, ...]
+    coverage: Coverage
+    attention: tuple[Attention, ...]
+    creators: tuple[CreatorContent, ...] = ()
+    stories: tuple[StoryContent, ...] = ()
+
+
+def gather(conn: psycopg.Connection, campaign: str | None = None) -> Report:
+    """Read the report as one consistent picture; `campaign` is an id or a name. Needs to read schema marts only.
+
+    Raises StorykeepError when the marts are not built yet or there is no such campaign.
+    """
+    with built_marts(conn):
+        campaign_id = campaign_named(conn, campaign) if campaign else None
+        return Report(
+            campaigns=performances(conn, campaign_id),
+            finality=finality_classes(conn, campaign_id),
+            coverage=coverage(conn, campaign_id),
+            attention=attention(conn, campaign_id),
+            creators=campaign_creators(conn, campaign_id) if campaign_id else (),
+            stories=campaign_stories(conn, campaign_id) if campaign_id else (),
+        )
+
+
+@contextmanager
+def built_marts(conn: psycopg.Connection) -> Iterator[None]:
+    """A transaction in which a build that is published meanwhile does not show.
+
+    Raises StorykeepError when the marts, or columns of them, are not there.
+    """
+    level, conn.isolation_level = conn.isolation_level, psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with conn.transaction():
+            yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn) as error:
+        raise StorykeepError(
+            "the marts are not built yet, or by an older version",
+            where=str(error).splitlines()[0],
+            remedy="run: storykeep build",
+        ) from None
+    finally:
+        conn.isolation_level = level
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the report."""
+    show_performance(console, report.campaigns)
+    if report.creators:
+        show_creators(console, report.creators)
+        show_stories(console, report.stories)
+    show_finality(console, report.finality)
+    show_coverage(console, report.coverage)
+    show_attention(console, report.attention)

@@ -1,0 +1,179 @@
+"""What could be seen of each account, and which accounts need a person."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import psycopg
+from psycopg.rows import class_row
+from rich.console import Console
+
+from storykeep.report.figures import NONE, UNKNOWN, counted, duration
+from storykeep.report.screen import label, number, show, words
+
+DAYS = 14
+MOST_ROWS = 20
+STORY_LIFE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class AccountCoverage:
+    """What was seen of one account in the window; `gap_causes` are those of its gaps of more than an hour."""
+
+    username: str
+    status: str
+    listings_done: int
+    listings_failed: int
+    longest_gap: timedelta
+    stories_seen: int
+    gap_causes: list[str]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The coverage of all tracked accounts from `first_day` to `last_day` (UTC), worst gap first."""
+
+    first_day: date | None
+    last_day: date | None
+    accounts: tuple[AccountCoverage, ...]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """An account that somebody has to do something about."""
+
+    username: str
+    status: str
+    reason: str | None
+    days_left: int | None
+    owner: str | None
+    next_step: str | None
+
+
+def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
+    """The last days of coverage, of all accounts or of those with stories in a campaign."""
+    first_day, last_day = conn.execute(
+        "select max(date) - %s, max(date) from marts.fct_capture_coverage", [DAYS - 1]
+    ).fetchone() or (None, None)
+    with conn.cursor(row_factory=class_row(AccountCoverage)) as cursor:
+        accounts = cursor.execute(
+            f"""
+            select
+                accounts.username,
+                accounts.status,
+                sum(days.listings_done) as listings_done,
+                sum(days.listings_failed) as listings_failed,
+                max(days.longest_gap_minutes) * interval '1 minute' as longest_gap,
+                sum(days.stories_seen) as stories_seen,
+                coalesce(
+                    array_agg(distinct days.gap_cause order by days.gap_cause)
+                        filter (where days.gap_cause is not null),
+                    '{{}}'
+                ) as gap_causes
+            from marts.fct_capture_coverage as days
+            join marts.dim_accounts as accounts using (account_id)
+            where days.date >= %(first_day)s and {_OF_CAMPAIGN}
+            group by accounts.account_id, accounts.username, accounts.status
+            order by longest_gap desc, accounts.username
+            """,  # noqa: S608 (the part put in is a constant of this file)
+            {"first_day": first_day, "campaign": campaign_id},
+        ).fetchall()
+    return Coverage(first_day, last_day, tuple(accounts))
+
+
+def attention(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Attention, ...]:
+    """The accounts that are not simply connected, those that are not tracked last."""
+    with conn.cursor(row_factory=class_row(Attention)) as cursor:
+        return tuple(
+            cursor.execute(
+                f"""
+                select
+                    username,
+                    status,
+                    reason,
+                    case reason
+                        when 'token_expiring' then token_days_left
+                        when 'data_access_ending' then data_access_days_left
+                    end as days_left,
+                    owner,
+                    next_step
+                from marts.dim_accounts as accounts
+                where status not in ('connected', 'disconnected', 'purged') and {_OF_CAMPAIGN}
+                order by status = 'not_tracked', status, username
+                """,  # noqa: S608 (the part put in is a constant of this file)
+                {"campaign": campaign_id},
+            )
+        )
+
+
+_OF_CAMPAIGN = """(
+    %(campaign)s::text is null
+    or accounts.account_id in (
+        select stories.account_id
+        from marts.fct_campaign_content as content
+        join marts.fct_stories as stories using (story_id)
+        where content.campaign_id = %(campaign)s
+    )
+)"""
+
+
+def show_coverage(console: Console, found: Coverage) -> None:
+    """Print the accounts with the worst gaps; the others in one line."""
+    shown, rest = found.accounts[:MOST_ROWS], found.accounts[MOST_ROWS:]
+    more = [f"{counted(len(rest), 'more account')}: gaps of {duration(rest[0].longest_gap)} or less."] if rest else []
+    show(
+        console,
+        f"Coverage, {found.first_day} to {found.last_day} (UTC)" if shown else "Coverage",
+        [
+            words("Account"),
+            number("Listings"),
+            number("Failed"),
+            number("Longest gap"),
+            number("Stories"),
+            words("Cause of gaps"),
+            label("Status"),
+        ],
+        [_cells(account) for account in shown],
+        "Gap: between two good listings. From 24 h on (!) a story can have gone unseen."
+        if shown
+        else "None yet. -> run: storykeep tick, then storykeep build",
+        *more,
+    )
+
+
+def _cells(account: AccountCoverage) -> tuple[object, ...]:
+    return (
+        f"@{account.username}",
+        f"{account.listings_done:,}",
+        f"{account.listings_failed:,}",
+        duration(account.longest_gap) + (" !" if account.longest_gap >= STORY_LIFE else ""),
+        f"{account.stories_seen:,}",
+        ", ".join(account.gap_causes) or NONE,
+        account.status,
+    )
+
+
+def show_attention(console: Console, accounts: tuple[Attention, ...]) -> None:
+    """Print the accounts that need somebody, with what to do."""
+    shown, rest = accounts[:MOST_ROWS], accounts[MOST_ROWS:]
+    untracked = sum(account.status == "not_tracked" for account in accounts)
+    more = [f"{counted(len(rest), 'more account')} of this kind: storykeep accounts list"] if rest else []
+    if untracked:
+        more.append(f"{counted(untracked, 'account')} not tracked: what they post is {UNKNOWN}, not 0.")
+    show(
+        console,
+        "Accounts that need somebody",
+        [words("Account"), label("Status and reason"), label("Who"), words("Next step")],
+        [
+            (f"@{account.username}", _standing(account), account.owner or UNKNOWN, account.next_step or UNKNOWN)
+            for account in shown
+        ],
+        "Until that is done, stories of the account or their numbers may be lost." if shown else "None.",
+        *more,
+    )
+
+
+def _standing(account: Attention) -> str:
+    lines = [account.status, account.reason or ""]
+    if account.days_left is not None:
+        lines.append(f"{counted(account.days_left, 'day')} left")
+    return "\n".join(filter(None, lines))

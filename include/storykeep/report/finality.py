@@ -1,0 +1,76 @@
+"""How the final numbers of the stories were obtained."""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import class_row
+from rich.console import Console
+
+from storykeep.report.figures import NONE, Count, counted, percent
+from storykeep.report.screen import label, number, show, words
+
+# In the order in which they are shown.
+MEANINGS = {
+    "webhook": "sent by Instagram after expiry",
+    "sweep": "read in the last 10 minutes",
+    "manual": "typed in by a person",
+    "masked": "fewer than 5 viewers: withheld by the API",
+    "late": "last read earlier than that",
+    "missing": "never read, or withheld too early to tell",
+    "live": "still running",
+}
+
+
+@dataclass(frozen=True)
+class FinalityClass:
+    """The stories of one class and their views."""
+
+    finality: str
+    stories: int
+    views: int | None
+    stories_withheld: int
+    stories_unknown: int
+
+
+def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple[FinalityClass, ...]:
+    """The classes that occur, of all stories or of one campaign's."""
+    with conn.cursor(row_factory=class_row(FinalityClass)) as cursor:
+        found = cursor.execute(
+            """
+            select
+                finality,
+                count(*) as stories,
+                sum(views)::bigint as views,
+                count(*) filter (where views_withheld) as stories_withheld,
+                count(*) filter (where views is null and not views_withheld) as stories_unknown
+            from marts.fct_stories
+            where
+                %(campaign)s::text is null
+                or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+            group by finality
+            """,
+            {"campaign": campaign_id},
+        ).fetchall()
+    order = list(MEANINGS)
+    return tuple(sorted(found, key=lambda row: order.index(row.finality)))
+
+
+def show_finality(console: Console, classes: tuple[FinalityClass, ...]) -> None:
+    """Print the classes; the shares are of the stories that have ended."""
+    ended = sum(row.stories for row in classes if row.finality != "live")
+    show(
+        console,
+        "Stories by finality",
+        [label("Finality"), number("Stories"), number("Share"), number("Views"), words("How the views were obtained")],
+        [
+            (
+                row.finality,
+                f"{row.stories:,}",
+                NONE if row.finality == "live" else percent(row.stories / ended),
+                Count(row.views, row.stories_withheld, row.stories_unknown),
+                MEANINGS[row.finality],
+            )
+            for row in classes
+        ],
+        f"Shares are of the {counted(ended, 'story', 'stories')} that ended. All but late and missing are final.",
+    )

@@ -1,0 +1,127 @@
+"""How the campaigns did: one row each."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import class_row
+from rich.console import Console
+
+from storykeep.errors import StorykeepError
+from storykeep.report.figures import NONE, Count, counted, interactions, money, percent, span
+from storykeep.report.screen import label, number, show, words
+
+NOTES = (
+    "Withheld: the API tells no count below 5. CPM: cost of 1,000 known views.",
+    "Reach: from that of the widest story to the sum. Final: of the ended stories.",
+)
+NONE_YET = ("None yet. -> run: storykeep campaigns import FILE.yaml, then storykeep build",)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A row of marts.fct_campaign_performance with its names. `participants` counts the creators of the roster."""
+
+    campaign_id: str
+    campaign: str
+    brand: str
+    participants: int
+    creators: int
+    stories: int
+    views: int | None
+    stories_withheld: int
+    stories_unknown: int
+    reach_lower: int | None
+    reach_upper: int | None
+    total_interactions: int | None
+    cost: Decimal | None
+    currency: str
+    cpm: Decimal | None
+    share_final: Decimal | None
+
+
+def performances(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Performance, ...]:
+    """All campaigns by brand and start, or the one."""
+    with conn.cursor(row_factory=class_row(Performance)) as cursor:
+        return tuple(
+            cursor.execute(
+                """
+                select
+                    campaign_id,
+                    campaigns.name as campaign,
+                    brands.name as brand,
+                    performance.participants,
+                    performance.creators,
+                    performance.stories,
+                    performance.views,
+                    performance.stories_withheld,
+                    performance.stories_unknown,
+                    performance.reach_lower,
+                    performance.reach_upper,
+                    performance.total_interactions,
+                    performance.cost,
+                    performance.currency,
+                    performance.cpm,
+                    performance.share_final
+                from marts.fct_campaign_performance as performance
+                join marts.dim_campaigns as campaigns using (campaign_id)
+                join marts.dim_brands as brands on performance.brand_id = brands.brand_id
+                where %(campaign)s::text is null or campaign_id = %(campaign)s
+                order by brands.name, campaigns.starts_at, campaign_id
+                """,
+                {"campaign": campaign_id},
+            )
+        )
+
+
+def campaign_named(conn: psycopg.Connection, name: str) -> str:
+    """The id of the campaign with this id, or else with this name. Raises StorykeepError unless it is exactly one."""
+    known: dict[str, str] = dict(
+        conn.execute("select campaign_id, name from marts.dim_campaigns order by campaign_id").fetchall()
+    )
+    if name in known:
+        return name
+    found = [campaign_id for campaign_id, called in known.items() if called.casefold() == name.casefold()]
+    if len(found) == 1:
+        return found[0]
+    raise StorykeepError(
+        f"{len(found) or 'no'} campaigns of the last build are called {name!r}",
+        where="--campaign",
+        remedy=f"give one of these ids: {', '.join(found or known) or 'there are none yet'}",
+    )
+
+
+def show_performance(console: Console, rows: tuple[Performance, ...]) -> None:
+    """Print the campaigns, two lines each."""
+    show(
+        console,
+        "Campaigns",
+        [
+            words("Campaign\nBrand"),
+            label("Content"),
+            number("Views"),
+            number("Reach\nbetween"),
+            number("Inter-\nactions"),
+            number("Cost\nCPM"),
+            number("Final"),
+        ],
+        [_cells(row) for row in rows],
+        *(NOTES if rows else NONE_YET),
+    )
+
+
+def _cells(row: Performance) -> tuple[object, ...]:
+    names = f"{row.campaign}\n{row.brand}"
+    content = f"{row.creators} of {counted(row.participants, 'creator')}\n{counted(row.stories, 'story', 'stories')}"
+    cost = money(row.cost, row.currency)
+    if not row.stories:
+        return (names, content, NONE, NONE, NONE, cost, NONE)
+    return (
+        names,
+        content,
+        Count(row.views, row.stories_withheld, row.stories_unknown),
+        span(row.reach_lower, row.reach_upper).replace("-", "-\n"),
+        interactions(row.total_interactions, row.stories_withheld),
+        f"{cost}\n{money(row.cpm, row.currency, 2)}",
+        percent(row.share_final),
+    )

@@ -1,0 +1,204 @@
+"""What `storykeep report` puts on an 80-column screen without colour."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from rich.console import Console
+
+from storykeep.report.campaigns import Report, render
+from storykeep.report.content import CreatorContent, StoryContent
+from storykeep.report.coverage import AccountCoverage, Attention, Coverage
+from storykeep.report.finality import FinalityClass
+from storykeep.report.performance import Performance
+
+CAMPAIGN = Performance(
+    campaign_id="glow-autumn",
+    campaign="Autumn Glow 2026 [emea]",
+    brand="Aurora Skin & Beauty Company",
+    participants=4,
+    creators=3,
+    stories=1234,
+    views=12_345_678,
+    stories_withheld=2,
+    stories_unknown=1,
+    reach_lower=1_234_567,
+    reach_upper=11_234_567,
+    total_interactions=123_456,
+    cost=Decimal("120000.00"),
+    currency="EUR",
+    cpm=Decimal("9.7199"),
+    share_final=Decimal("0.999000"),
+)
+IDLE = replace(
+    CAMPAIGN,
+    campaign_id="idle",
+    campaign="Not yet begun",
+    creators=0,
+    stories=0,
+    views=None,
+    stories_withheld=0,
+    stories_unknown=0,
+    reach_lower=None,
+    reach_upper=None,
+    total_interactions=None,
+    cpm=None,
+    share_final=None,
+)
+REPORT = Report(
+    campaigns=(CAMPAIGN, IDLE),
+    finality=(
+        FinalityClass("sweep", 1200, 12_345_678, 0, 0),
+        FinalityClass("masked", 2, None, 2, 0),
+        FinalityClass("missing", 1, None, 0, 1),
+        FinalityClass("live", 31, 400, 0, 2),
+    ),
+    coverage=Coverage(
+        date(2026, 11, 8),
+        date(2026, 11, 21),
+        (
+            AccountCoverage("mila.in.the.mountains_official", "expired", 900, 44, timedelta(hours=26), 9, ["token"]),
+            AccountCoverage("ben", "connected", 1344, 0, timedelta(minutes=15), 0, []),
+        ),
+    ),
+    attention=(
+        Attention("mila.in.the.mountains_official", "expired", "token_expired", None, "creator", "connect again"),
+        Attention("otto", "expiring", "token_expiring", 2, "creator", "connect again before the last day"),
+        Attention("zoe", "not_tracked", None, None, "brand contact", "ask the creator to connect the account"),
+    ),
+)
+
+
+def printed(report: Report) -> str:
+    out = io.StringIO()
+    render(report, Console(file=out, width=80))
+    return out.getvalue()
+
+
+def row_of(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_a_pipe_of_80_columns_gets_plain_lines() -> None:
+    text = printed(REPORT)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_explanation_is_one_line() -> None:
+    text = printed(ONE) + printed(Report((), (), Coverage(None, None, ()), ()))
+    for line in text.splitlines():
+        if line[:1].isalpha() and line.strip().count(" ") > 8 and "  " not in line.strip():
+            assert line.rstrip().endswith((".", "build")), line
+
+
+def test_a_pipe_that_takes_ascii_only_gets_the_report_too() -> None:
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    render(REPORT, Console(file=pipe, width=80))
+    pipe.seek(0)
+    assert "@otto" in pipe.read()
+
+
+def test_a_campaign_shows_what_is_withheld_and_unknown_beside_what_is_known() -> None:
+    text = printed(REPORT)
+    for part in (
+        "12,345,678",
+        "+0-8 withheld",
+        "+ unknown",
+        "1,234,567-",
+        "11,234,567",
+        "EUR 120,000",
+        "EUR 9.72",
+        "99.9 %",
+        "3 of 4 creators",
+    ):
+        assert part in text
+
+
+def test_names_are_text_not_markup() -> None:
+    assert "[emea]" in printed(REPORT)
+
+
+def test_a_campaign_without_stories_shows_no_figures() -> None:
+    assert row_of(printed(REPORT), "Not yet").split()[-6:] == ["-", "-", "-", "EUR", "120,000", "-"]
+
+
+def test_finality_shares_are_of_the_stories_that_ended() -> None:
+    text = printed(REPORT)
+    assert "99.7 %" in row_of(text, "sweep")
+    assert "%" not in row_of(text, "live")
+    assert "0-8 withheld" in row_of(text, "masked")
+    assert "unknown" in row_of(text, "missing")
+    assert "1,203 stories that ended" in text
+
+
+def test_a_gap_of_a_story_life_is_marked() -> None:
+    text = printed(REPORT)
+    assert "26 h 0 min !" in text
+    assert "15 min !" not in text
+
+
+def test_accounts_beyond_the_screen_are_summed_up() -> None:
+    many = tuple(
+        AccountCoverage(f"creator_{n:02}", "connected", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25)
+    )
+    text = printed(replace(REPORT, coverage=replace(REPORT.coverage, accounts=many)))
+    assert "creator_19" in text
+    assert "creator_20" not in text
+    assert "5 more accounts: gaps of 40 min or less." in text
+
+
+def test_who_is_in_trouble_comes_with_reason_and_next_step() -> None:
+    text = printed(REPORT)
+    for part in ("token_expired", "connect again", "2 days left", "brand contact", "1 account not tracked"):
+        assert part in text
+    assert "unknown, not 0" in text
+
+
+def test_an_empty_warehouse_says_what_to_do() -> None:
+    text = printed(Report((), (), Coverage(None, None, ()), ()))
+    for command in ("storykeep campaigns import FILE.yaml", "storykeep tick, then storykeep build"):
+        assert command in text
+
+
+@pytest.mark.parametrize("part", ["Its creators", "Its stories"])
+def test_creators_and_stories_belong_to_one_campaign(part: str) -> None:
+    assert part not in printed(REPORT)
+    assert part in printed(ONE)
+
+
+def test_a_story_shows_each_count_as_it_is() -> None:
+    text = printed(ONE)
+    withheld, unknown = row_of(text, "11-20 09:00"), row_of(text, "11-20 10:00")
+    assert withheld.split()[3:7] == ["0-4", "withheld", "0-4", "0-4"]
+    assert unknown.count("unknown") == 3
+    assert max(map(len, text.splitlines())) <= 80
+
+
+ONE = replace(
+    REPORT,
+    campaigns=(CAMPAIGN,),
+    creators=(
+        CreatorContent("Mila Berg", "mila.in.the.mountains_official", 2, None, 1, 1, 0, 4, None, Decimal("0.5")),
+    ),
+    stories=(
+        StoryContent(
+            "1", "mila", datetime(2026, 11, 20, 9, tzinfo=UTC), None, True, None, True, None, True, "masked", "hashtag"
+        ),
+        StoryContent(
+            "2",
+            "mila",
+            datetime(2026, 11, 20, 10, tzinfo=UTC),
+            None,
+            False,
+            None,
+            False,
+            None,
+            False,
+            "missing",
+            "mention",
+        ),
+    ),
+)
