@@ -1,0 +1,62 @@
+"""
+### build_marts
+
+Turns what landed into the marts that BI reads. Runs whenever something landed, one run at a time.
+
+`check_landing` looks at the new rows, `dbt_build` builds and tests every model in schema `build`, `check_release`
+looks at the result, and `publish` brings the tables of schema `marts` to the same rows in one transaction. Until then,
+and whenever a step fails, BI keeps reading the last good marts.
+
+#### When it fails
+
+- **check_landing**: new raw rows are not as agreed with the API. The log names table, expectation and sample; the Data
+  Docs show all.
+- **dbt_build**: a model, or a test of severity error, failed. The log names it.
+- **check_release**: the built marts contradict each other or what is possible. Nothing was published; the built tables
+  are in schema `build`.
+- **publish**: Postgres refused. Mend that and clear the task.
+
+Clearing the failed task builds again; so does the next tick.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from storykeep.airflow import tasks
+from storykeep.airflow.assets import MARTS, RAW_STORIES
+
+
+@dag(
+    schedule=RAW_STORIES,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    max_active_runs=1,
+    default_args={"retries": 0},
+    doc_md=__doc__,
+    tags=["storykeep"],
+)
+def build_marts() -> None:
+    """Check, build, check, publish."""
+
+    @task(multiple_outputs=True)
+    def check_landing() -> dict[str, Any]:
+        return tasks.check_landing()
+
+    @task
+    def dbt_build(as_of: str) -> None:
+        tasks.dbt_build(as_of)
+
+    @task
+    def check_release(as_of: str) -> None:
+        tasks.check_release(as_of)
+
+    @task(outlets=[MARTS])
+    def publish(watermarks: dict[str, int]) -> dict[str, int]:
+        return tasks.publish(watermarks)
+
+    checked = check_landing()
+    dbt_build(checked["as_of"]) >> check_release(checked["as_of"]) >> publish(checked["watermarks"])
+
+
+build_marts()

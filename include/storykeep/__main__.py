@@ -1,0 +1,5 @@
+"""`python -m storykeep`: the console script."""
+
+from storykeep.cli import main
+
+main()

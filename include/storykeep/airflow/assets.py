@@ -1,0 +1,6 @@
+"""The assets that join the stages."""
+
+from airflow.sdk import Asset
+
+RAW_STORIES = Asset("raw.stories", uri="x-storykeep://warehouse/raw/stories")
+MARTS = Asset("marts", uri="x-storykeep://warehouse/marts")

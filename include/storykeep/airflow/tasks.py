@@ -1,0 +1,109 @@
+"""What the tasks call: the settings of the deployment, a connection in the right role, one call into the house."""
+
+import logging
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import psycopg
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from storykeep.airflow.hook import deployment
+from storykeep.capture.engine import capture, raise_trouble
+from storykeep.capture.media import archive_media
+from storykeep.clock import parse_time, system_clock
+from storykeep.graph.client import open_clients
+from storykeep.landing.runs import ledger, outcomes
+from storykeep.settings import Settings
+from storykeep.warehouse import connect
+
+log = logging.getLogger(__name__)
+
+
+def capture_shard(shard: int) -> dict[str, int]:
+    """Capture what is due for one shard of the accounts; returns the counts."""
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        run_id = f"{_run_id()}/capture-{shard}"
+        run = capture(conn, settings, open_clients(settings), system_clock, run_id, shard=shard, shards=settings.shards)
+    return dict(run.counts)
+
+
+def skip_unless_landed(counts: Iterable[dict[str, int]]) -> None:
+    """Skip, and so emit no asset event, when the tick landed nothing."""
+    if not any(shard.get("listings") or shard.get("readings") for shard in counts):
+        raise AirflowSkipException("nothing was due, so there is nothing to build")
+
+
+def archive() -> None:
+    """Archive the media of the stories that still run."""
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        archive_media(conn, settings, open_clients(settings), system_clock, f"{_run_id()}/media")
+
+
+def summarise() -> None:
+    """Log what each shard did and fail, naming each account, when some were not captured for no fault of theirs."""
+    with closing(_ingest(deployment())) as conn:
+        found = outcomes(conn, f"{_run_id()}/capture-")
+    causes: dict[str, set[str]] = {}
+    for outcome in found:
+        log.info("%s: %s %s", outcome.run_id, outcome.status, outcome.counts)
+        for cause, who in outcome.causes.items():
+            causes.setdefault(cause, set()).update(who)
+    raise_trouble(causes)
+
+
+def check_landing() -> dict[str, Any]:
+    """Check the rows that landed since the last build.
+
+    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table.
+    """
+    from storykeep.quality.landing import check_landing
+
+    as_of = system_clock()
+    return {"as_of": as_of.isoformat(), "watermarks": check_landing(deployment(), as_of).watermarks}
+
+
+def dbt_build(as_of: str) -> None:
+    """Build and test every model in schema build."""
+    from storykeep.transform import dbt
+
+    dbt.build(deployment(), parse_time(as_of))
+
+
+def check_release(as_of: str) -> None:
+    """Check the built marts before anybody sees them."""
+    from storykeep.quality.release import check_release
+
+    check_release(deployment(), parse_time(as_of))
+
+
+def publish(watermarks: dict[str, int]) -> dict[str, int]:
+    """Bring the marts that BI reads to the rows that were built; returns the rows changed by table."""
+    from storykeep.transform.publish import publish
+
+    settings = deployment()
+    with closing(_ingest(settings)) as conn, ledger(conn, "build", _run_id(), system_clock) as run:
+        run.counts.update(publish(settings, watermarks))
+    return dict(run.counts)
+
+
+def check_tokens() -> None:
+    """Inspect and refresh every token; fail when there is something that was not told yet."""
+    from storykeep.accounts.watch import watch_tokens
+
+    settings = deployment()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        watch_tokens(conn, settings, system_clock)
+
+
+def _ingest(settings: Settings) -> psycopg.Connection:
+    conn = connect(settings.warehouse, "storykeep_ingest")
+    conn.autocommit = True
+    return conn
+
+
+def _run_id() -> str:
+    return str(get_current_context()["run_id"])

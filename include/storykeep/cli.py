@@ -1,0 +1,290 @@
+"""The console script. Each command reads the settings, opens what it needs and makes one call."""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from storykeep.clock import Clock, fixed_clock, parse_time, system_clock
+from storykeep.errors import StorykeepError
+from storykeep.settings import Settings
+from storykeep.warehouse import Role, connect
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps Instagram Stories and their numbers.")
+db = typer.Typer(no_args_is_help=True, help="The warehouse database.")
+accounts = typer.Typer(no_args_is_help=True, help="Creators' accounts and their connections.")
+campaigns = typer.Typer(no_args_is_help=True, help="Brands and campaigns.")
+tokens = typer.Typer(no_args_is_help=True, help="The connections' tokens.")
+sandbox = typer.Typer(no_args_is_help=True, help="The Graph API sandbox.")
+for name, group in (
+    ("db", db),
+    ("accounts", accounts),
+    ("campaigns", campaigns),
+    ("tokens", tokens),
+    ("sandbox", sandbox),
+):
+    app.add_typer(group, name=name)
+
+console = Console()
+err_console = Console(stderr=True)
+
+At = Annotated[datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Do it as of this time (UTC).")]
+
+
+@contextmanager
+def warehouse(settings: Settings, role: Role) -> Iterator[psycopg.Connection]:
+    """A connection in `role` whose work is committed at the end."""
+    with connect(settings.warehouse, role) as conn:
+        yield conn
+
+
+def main() -> None:
+    """Run the console script; what a person can mend is one line on stderr and exit status 1."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except StorykeepError as error:
+        print(f"storykeep: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Create the warehouse, its roles and schemas, or bring them up to date."""
+    from storykeep.migrations.upgrade import upgrade
+
+    console.print(f"warehouse is at revision {upgrade(Settings.from_env())}")
+
+
+@accounts.command("import")
+def accounts_import(file: Path) -> None:
+    """Take in accounts and their tokens from a CSV file. The same file twice changes nothing."""
+    from storykeep.accounts.registry import import_accounts
+    from storykeep.accounts.vault import Vault
+
+    settings = Settings.from_env()
+    with warehouse(settings, "storykeep_ingest") as conn:
+        result = import_accounts(conn, Vault(settings.token_keys), file, system_clock())
+    _show_import(result.outcomes, result.faults)
+
+
+@accounts.command("list")
+def accounts_list() -> None:
+    """Show every account with the state of its connection."""
+    from storykeep.accounts.registry import list_accounts
+
+    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        _show_rows(
+            list_accounts(conn),
+            "username",
+            "creator",
+            "login_flavour",
+            "status",
+            "reason",
+            "token_expires_at",
+            "data_access_expires_at",
+        )
+
+
+@accounts.command("disconnect")
+def accounts_disconnect(username: str) -> None:
+    """Stop reading an account and forget its token. What was captured stays."""
+    from storykeep.accounts.registry import disconnect
+
+    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        is_new = disconnect(conn, username, system_clock())
+    console.print(
+        f"{username} is disconnected; its history is kept" if is_new else f"{username} was disconnected before"
+    )
+
+
+@campaigns.command("import")
+def campaigns_import(file: Path) -> None:
+    """Take in brands, campaigns, rosters and rules from a YAML file. The same file twice changes nothing."""
+    from storykeep.campaigns.registry import import_campaigns
+
+    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        result = import_campaigns(conn, file)
+    _show_import(
+        {"brands": result.brands, "campaigns": result.campaigns, "of them new or changed": result.changed},
+        result.faults,
+    )
+
+
+@campaigns.command("list")
+def campaigns_list() -> None:
+    """Show every campaign."""
+    from storykeep.campaigns.registry import list_campaigns
+
+    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        _show_rows(
+            list_campaigns(conn),
+            "campaign_id",
+            "name",
+            "brand",
+            "starts_at",
+            "ends_at",
+            "participants",
+            "rules",
+        )
+
+
+@app.command()
+def tick(at: At = None) -> None:
+    """Capture what is due now, or at another time: exactly what one run of capture_stories does."""
+    from storykeep.capture.engine import raise_trouble, summary
+    from storykeep.capture.replay import run_tick
+    from storykeep.graph.client import open_clients
+
+    settings = Settings.from_env()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        conn.autocommit = True
+        run = run_tick(conn, settings, open_clients(settings), _clock(at))
+    console.print(summary(run))
+    raise_trouble(run.causes)
+
+
+@app.command()
+def replay(
+    start: Annotated[datetime, typer.Option("--from", parser=parse_time, metavar="TIME")],
+    end: Annotated[datetime, typer.Option("--to", parser=parse_time, metavar="TIME")],
+    clock_url: Annotated[str, typer.Option("--clock", help="Before each tick, POST {now: TIME} to this URL.")],
+    every: Annotated[str, typer.Option(help="Time between ticks, such as 5m or 30s.")] = "5m",
+) -> None:
+    """Run the ticks of a stretch of time against a sandbox whose clock is moved along."""
+    from storykeep.capture.replay import replay as run_replay
+    from storykeep.graph.client import open_clients
+    from storykeep.local.virtual_clock import VirtualClock
+
+    settings = Settings.from_env()
+    # A line of log for each of thousands of ticks would hide the progress.
+    logging.getLogger("storykeep").setLevel(logging.WARNING)
+    with connect(settings.warehouse, "storykeep_ingest") as conn, Progress(console=console) as progress:
+        conn.autocommit = True
+        task = progress.add_task("replay", total=(end - start).total_seconds())
+        ticks = run_replay(
+            conn,
+            settings,
+            open_clients(settings),
+            start=start,
+            end=end,
+            every=_duration(every),
+            set_clock=VirtualClock(clock_url).set,
+            on_tick=lambda now, _: progress.update(
+                task, completed=(now - start).total_seconds(), description=f"{now:%Y-%m-%d %H:%M}"
+            ),
+        )
+    console.print(f"{ticks} ticks, the idle ones not counted")
+
+
+@app.command()
+def build(at: At = None) -> None:
+    """Check the new rows, build the marts with dbt, check them and publish them: what build_marts does."""
+    from storykeep.transform.build import build_marts
+
+    for what, count in build_marts(Settings.from_env(), _clock(at)()).items():
+        console.print(f"{what}: {count}")
+
+
+@tokens.command("check")
+def tokens_check(at: At = None) -> None:
+    """Inspect and refresh every token; exit status 1 when there is something that was not told yet."""
+    from storykeep.accounts.watch import watch_tokens
+
+    settings = Settings.from_env()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        watch_tokens(conn, settings, _clock(at))
+    console.print("every connection is well, or its trouble was told before")
+
+
+@app.command()
+def report(campaign: Annotated[str | None, typer.Option(help="Only this campaign, with its creators.")] = None) -> None:
+    """Print the campaigns' numbers, how final they are, and what was not captured."""
+    from storykeep.report.campaigns import gather, render
+
+    with connect(Settings.from_env().warehouse, "storykeep_transform") as conn:
+        render(gather(conn, campaign), console)
+
+
+@app.command()
+def status() -> None:
+    """Show on one screen whether capture is alive; exit status 1 when it is not."""
+    from storykeep.report.status import gather_status, render_status
+
+    settings = Settings.from_env()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        found = gather_status(conn, system_clock(), settings.tick)
+    render_status(found, console)
+    if not found.is_healthy:
+        raise typer.Exit(1)
+
+
+@sandbox.command("serve")
+def sandbox_serve(
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts the world has.")] = 14,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
+    start: Annotated[
+        datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Where its clock starts; default: now.")
+    ] = None,
+    history_days: Annotated[int, typer.Option(min=0, help="Days of stories until the world's present.")] = 0,
+    speed: Annotated[float, typer.Option(min=0, help="Virtual seconds per second; 0 stands still.")] = 1.0,
+    latency_ms: Annotated[int, typer.Option(min=0, help="How long each reply is held back.")] = 0,
+    port_base: Annotated[int, typer.Option(min=0, help="First of three ports; 0 takes free ones.")] = 0,
+) -> None:
+    """Serve a Graph API that follows the live one: facebook, instagram and CDN, each on its own port."""
+    from storykeep.sandbox.serve import serve
+
+    serve(
+        accounts=accounts,
+        seed=seed,
+        start=start or system_clock(),
+        history_days=history_days,
+        speed=speed,
+        latency_ms=latency_ms,
+        port_base=port_base,
+    )
+
+
+def _show_import(done: Mapping[Any, int], faults: Sequence[StorykeepError]) -> None:
+    """Say what went in; what did not is named line by line and makes the command fail."""
+    console.print(", ".join(f"{count} {what}" for what, count in done.items()) or "nothing to do")
+    for fault in faults:
+        err_console.print(str(fault), style="red", markup=False, highlight=False)
+    if faults:
+        raise StorykeepError(f"the file has {len(faults)} faults (above)", remedy="mend them and import it again")
+
+
+def _show_rows(rows: Sequence[Any], *columns: str) -> None:
+    table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_shown(getattr(row, column)) for column in columns))
+    console.print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, list):
+        return escape(" ".join(map(str, value)))
+    return "" if value is None else escape(str(value))
+
+
+def _clock(at: datetime | None) -> Clock:
+    return fixed_clock(at) if at else system_clock
+
+
+def _duration(text: str) -> timedelta:
+    units = {"s": 1, "m": 60, "h": 3600}
+    if not text[:-1].isdigit() or text[-1] not in units or int(text[:-1]) == 0:
+        raise StorykeepError(f"{text!r} is no length of time", where="--every", remedy="write it like 30s, 5m or 1h")
+    return timedelta(seconds=int(text[:-1]) * units[text[-1]])
