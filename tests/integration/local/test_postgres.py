@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,16 @@ from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One server for the tests that leave it as it was."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("shared") / "home", durable=False)
+    try:
+        yield server.start()
+    finally:
+        server.remove()
 
 
 @pytest.fixture
@@ -54,16 +65,16 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_listens_on_this_machine_only_and_on_no_unix_socket(server: EmbeddedPostgres) -> None:
-    with connect(server.superuser) as conn:
+def test_listens_on_this_machine_only_and_on_no_unix_socket(shared: EmbeddedPostgres) -> None:
+    with connect(shared.superuser) as conn:
         assert conn.execute("show listen_addresses").fetchone() == ("127.0.0.1",)
         assert conn.execute("show unix_socket_directories").fetchone() == ("",)
-    listening = {(c.laddr.ip, c.laddr.port) for c in postmaster(server).net_connections() if c.status == "LISTEN"}
-    assert listening == {("127.0.0.1", server.port)}
+    listening = {(c.laddr.ip, c.laddr.port) for c in postmaster(shared).net_connections() if c.status == "LISTEN"}
+    assert listening == {("127.0.0.1", shared.port)}
 
 
-def test_no_way_in_without_a_password(server: EmbeddedPostgres) -> None:
-    with connect(server.superuser) as conn:
+def test_no_way_in_without_a_password(shared: EmbeddedPostgres) -> None:
+    with connect(shared.superuser) as conn:
         rules = conn.execute("select distinct auth_method from pg_hba_file_rules").fetchall()
         hashes = conn.execute("select rolpassword from pg_authid where rolcanlogin").fetchall()
     assert rules == [("scram-sha-256",)]
@@ -71,24 +82,24 @@ def test_no_way_in_without_a_password(server: EmbeddedPostgres) -> None:
 
 
 @pytest.mark.parametrize("login", ["airflow", "warehouse", "warehouse_admin", "superuser"])
-def test_a_wrong_password_is_refused_for_every_login(server: EmbeddedPostgres, login: str) -> None:
-    right: PostgresSettings = getattr(server, login)
+def test_a_wrong_password_is_refused_for_every_login(shared: EmbeddedPostgres, login: str) -> None:
+    right: PostgresSettings = getattr(shared, login)
     psycopg.connect(uri(right)).close()
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(uri(replace(right, password=SecretStr("wrong"))))
 
 
-def test_the_warehouse_login_can_neither_make_roles_nor_read_airflows_metadata(server: EmbeddedPostgres) -> None:
-    with connect(server.warehouse) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_the_warehouse_login_can_neither_make_roles_nor_read_airflows_metadata(shared: EmbeddedPostgres) -> None:
+    with connect(shared.warehouse) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("create role intruder")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(uri(replace(server.warehouse, database="airflow")))
+        psycopg.connect(uri(replace(shared.warehouse, database="airflow")))
 
 
-def test_starting_twice_is_one_server(server: EmbeddedPostgres) -> None:
-    again = EmbeddedPostgres(server.folder, durable=False).start()
-    assert again.port == server.port
-    assert again.warehouse == server.warehouse
+def test_starting_twice_is_one_server(shared: EmbeddedPostgres) -> None:
+    again = EmbeddedPostgres(shared.folder, durable=False).start()
+    assert again.port == shared.port
+    assert again.warehouse == shared.warehouse
 
 
 def test_keeps_its_data_its_port_and_its_passwords_over_a_restart(server: EmbeddedPostgres) -> None:
@@ -115,11 +126,16 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_pid_file_whose_number_now_belongs_to_another_program_is_a_leftover(server: EmbeddedPostgres) -> None:
+    user = postmaster(server).uids().real  # of the same user: Postgres itself sees through any other
     server.stop()
     pid_file = server.folder / "postgres" / "data" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n")
-    server.stop()  # must not touch the stranger
-    assert server.start() and count_databases(server) == 2
+    with subprocess.Popen(["/bin/sleep", "600"], user=user if os.geteuid() == 0 else None, cwd="/") as stranger:
+        pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n")
+        server.stop()
+        assert stranger.poll() is None
+        assert count_databases(server.start()) == 2
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_begins_again_where_initdb_was_cut_off(tmp_path: Path) -> None:
@@ -134,15 +150,15 @@ def test_begins_again_where_initdb_was_cut_off(tmp_path: Path) -> None:
         server.remove()
 
 
-def test_the_secrets_are_for_their_owner_alone_and_in_no_log(server: EmbeddedPostgres) -> None:
-    secrets = server.folder / "secrets.json"
+def test_the_secrets_are_for_their_owner_alone_and_in_no_log(shared: EmbeddedPostgres) -> None:
+    secrets = shared.folder / "secrets.json"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
-    room = server.folder / "postgres"
+    room = shared.folder / "postgres"
     assert stat.S_IMODE(room.stat().st_mode) == 0o700
     texts = "".join(path.read_text() for path in room.iterdir() if path.is_file())
     assert "database system is ready" in texts
-    assert not any(getattr(server, name).password.get_secret_value() in texts for name in ("superuser", "warehouse"))
-    assert server.warehouse.password.get_secret_value() not in repr(server.warehouse)
+    assert not any(getattr(shared, name).password.get_secret_value() in texts for name in ("superuser", "warehouse"))
+    assert shared.warehouse.password.get_secret_value() not in repr(shared.warehouse)
 
 
 def test_remove_leaves_nothing(tmp_path: Path) -> None:

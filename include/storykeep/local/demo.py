@@ -1,0 +1,208 @@
+"""`make demo`: two weeks of stories, kept; then the real Airflow, and what came of it.
+
+`make up` does the same and stays up.
+"""
+
+import argparse
+import csv
+import io
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from storykeep.capture.replay import replay
+from storykeep.clock import parse_time, system_clock
+from storykeep.errors import StorykeepError
+from storykeep.graph.client import open_clients
+from storykeep.local.airflow_api import AirflowApi, wait_for
+from storykeep.local.stack import LocalStack
+from storykeep.local.virtual_clock import VirtualClock
+from storykeep.report.campaigns import gather, render
+from storykeep.report.truth import Kept, kept_against_truth, render_kept
+from storykeep.warehouse import connect
+
+ACCOUNTS = 14
+SEED = 1
+HISTORY = timedelta(days=14)
+# Every story gets a sweep at any interval up to the ten minutes that a sweep may be old; this one is the longest.
+REPLAY_EVERY = timedelta(minutes=10)
+# A schedule shortened for the screen; a deployment's default is five minutes.
+TICK = timedelta(seconds=30)
+TICKS = 2
+AIRFLOW_SECONDS = 180
+KEPT_AT_LEAST = 0.995
+ALERT_DAYS = timedelta(days=14)
+
+console = Console()
+
+
+def main() -> int:
+    """Run the demo; exit status 0 only if everything that it expects of itself was so."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="stay up at the end, until Ctrl-C")
+    stay = parser.parse_args().stay
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with LocalStack(tick=TICK, say=_say) as stack:
+            return _run(stack, stay=stay)
+    except StorykeepError as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(stack: LocalStack, *, stay: bool) -> int:
+    present = system_clock().replace(microsecond=0)
+    with _step("Postgres, the Graph API sandbox, the schemas, accounts and campaigns"):
+        stack.start_afresh()
+        stack.start_sandbox(accounts=ACCOUNTS, seed=SEED, start=present - HISTORY, history_days=HISTORY.days)
+        stack.prepare_warehouse(present - HISTORY)
+    with _step(f"Two weeks of ticks over the sandbox's clock, to {present:%Y-%m-%d %H:%M} UTC"):
+        _fast_forward(stack, present)
+    with _step("Airflow: scheduler, dag-processor, triggerer, API server"):
+        stack.airflow.migrate()
+        stack.set_sandbox_clock(now=system_clock().isoformat(), speed=1)
+        stack.airflow.start()
+        stack.airflow.wait_until_healthy()
+    with _step(f"The DAGs on a schedule of {TICK.total_seconds():.0f} s"):
+        faults = _watch(stack.airflow.api, _expected_alerts(stack))
+    kept = _report(stack)
+    faults += _shortfalls(kept)
+    for fault in faults:
+        console.print(f"not as expected: {fault}", style="red", markup=False)
+    if not faults:
+        console.print("Everything was as expected.", style="green")
+    if stay:
+        _stay(stack)
+    return 1 if faults else 0
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    console.print(title, style="bold", markup=False)
+    begun = time.monotonic()
+    yield
+    console.print(f"  done in {time.monotonic() - begun:.0f} s")
+
+
+def _say(line: str) -> None:
+    console.print(f"  {line}", markup=False)
+
+
+def _fast_forward(stack: LocalStack, present: datetime) -> None:
+    settings = stack.settings
+    with connect(settings.warehouse, "storykeep_ingest") as conn, Progress(console=console) as progress:
+        conn.autocommit = True
+        task = progress.add_task("", total=HISTORY.total_seconds())
+        ticks = replay(
+            conn,
+            settings,
+            open_clients(settings),
+            start=present - HISTORY,
+            end=present,
+            every=REPLAY_EVERY,
+            set_clock=VirtualClock(f"{stack.control_url}/clock").set,
+            on_tick=lambda now, _: progress.update(
+                task, completed=(now - present + HISTORY).total_seconds(), description=f"  {now:%d %b %H:%M}"
+            ),
+        )
+        (stories,) = conn.execute("select count(*) from app.story_clock").fetchone() or (0,)
+        (readings,) = conn.execute("select count(*) from raw.story_insights").fetchone() or (0,)
+    _say(f"{ticks} ticks, {stories} stories, {readings} insight replies")
+
+
+def _expected_alerts(stack: LocalStack) -> set[str]:
+    """The handles of whom watch_tokens has to tell, worked out from the sandbox alone."""
+    now = system_clock()
+    found = set()
+    for account in csv.DictReader(io.StringIO(stack.ask_sandbox("accounts.csv").text)):
+        ends = [account[clock] for clock in ("token_expires_at", "data_access_expires_at") if account[clock]]
+        if account["access_token"] and any(parse_time(end) - now < ALERT_DAYS for end in ends):
+            found.add(account["username"])
+    truth = stack.ask_sandbox("truth", at=now.isoformat()).json()["stories"]
+    return found | {story["username"] for story in truth if story["cause"] == "permission"}
+
+
+def _watch(airflow: AirflowApi, alerts: set[str]) -> list[str]:
+    """Wait for the runs that are due and return what was not as expected of them."""
+    captures = wait_for(
+        lambda: _ended(airflow, "capture_stories", TICKS), AIRFLOW_SECONDS, what=f"{TICKS} runs of capture_stories"
+    )
+    _say(f"capture_stories: {len(captures)} runs ended")
+    (watch,) = wait_for(lambda: _ended(airflow, "watch_tokens", 1), AIRFLOW_SECONDS, what="a run of watch_tokens")[-1:]
+    faults = _check_watch(airflow, watch, alerts)
+    last = captures[0]["start_date"]
+    builds = wait_for(
+        lambda: [run for run in _ended(airflow, "build_marts", 1) or () if run["start_date"] > last] or None,
+        AIRFLOW_SECONDS,
+        what="a run of build_marts after the last tick",
+    )
+    _say(f"build_marts: {len(builds)} runs ended, triggered by the raw asset")
+    again = airflow.wait_for_run("watch_tokens", airflow.trigger("watch_tokens"), AIRFLOW_SECONDS)
+    _say(f"watch_tokens again: {again['state']}, since each step is told once")
+    return faults + [
+        f"{run['dag_id']} {run['dag_run_id']} ended as {run['state']}"
+        for run in [*captures, *builds, again]
+        if run["state"] != "success"
+    ]
+
+
+def _ended(airflow: AirflowApi, dag_id: str, at_least: int) -> list[dict[str, Any]] | None:
+    """The ended runs of a DAG, newest first; None while they are fewer than `at_least` or the DAG is not read yet."""
+    if errors := airflow.import_errors():
+        raise StorykeepError(f"{errors[0]['filename']}: {errors[0]['stack_trace']}", where="dags/")
+    if dag_id not in airflow.dag_ids():
+        return None
+    runs = [run for run in airflow.runs(dag_id) if run["state"] in ("success", "failed")]
+    return runs if len(runs) >= at_least else None
+
+
+def _check_watch(airflow: AirflowApi, run: dict[str, Any], alerts: set[str]) -> list[str]:
+    """watch_tokens has to fail, and to name just these accounts."""
+    log = airflow.log("watch_tokens", run["dag_run_id"], "check_tokens")
+    told = [line for line in log.splitlines() if ("@" in line and "left" in line) or "no end known" in line]
+    for line in dict.fromkeys(line.partition("@")[2] for line in told):
+        _say(f"watch_tokens: @{line}")
+    named = {line.partition("@")[2].partition(":")[0] for line in told}
+    if run["state"] != "failed" or named != alerts:
+        return [f"watch_tokens ended as {run['state']} naming {sorted(named)}, not {sorted(alerts)}"]
+    _say(f"watch_tokens failed as it should, for {len(alerts)} accounts")
+    return []
+
+
+def _report(stack: LocalStack) -> Kept:
+    now = system_clock()
+    truth = stack.ask_sandbox("truth", at=now.isoformat()).json()["stories"]
+    with connect(stack.settings.warehouse, "storykeep_transform") as conn:
+        render(gather(conn), console)
+        kept = kept_against_truth(conn, truth, now)
+    render_kept(kept, console)
+    return kept
+
+
+def _shortfalls(kept: Kept) -> list[str]:
+    if kept.share is None or kept.share < KEPT_AT_LEAST:
+        return [f"the views kept are {kept.share} of the truth, not at least {KEPT_AT_LEAST}"]
+    return []
+
+
+def _stay(stack: LocalStack) -> None:
+    user, password = stack.airflow.login
+    console.print(f"Airflow    {stack.airflow.url}    user {user}    password {password}", markup=False)
+    console.print(f"sandbox    {stack.control_url}/truth", markup=False)
+    console.print(f"warehouse  {stack.bi_uri}", markup=False)
+    console.print("Ctrl-C stops everything.")
+    while True:
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
