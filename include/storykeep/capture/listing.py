@@ -15,14 +15,13 @@ from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
 from storykeep.graph.client import Answer, Ask
 from storykeep.graph.errors import GraphError, UnreadableError
+from storykeep.graph.paging import has_more
 from storykeep.landing import payload
 from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, Story, StoryListing
 
 CHUNK = 50
-# About 100 stories a day are the most that an account can post; more pages than this are a loop.
-MAX_PAGES = 20
 
 
 @dataclass
@@ -30,7 +29,6 @@ class _Listing:
     """An account's listing so far: content hash by story id."""
 
     nodes: dict[str, str] = field(default_factory=dict)
-    pages: int = 0
 
 
 @dataclass
@@ -74,31 +72,33 @@ def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing]) -> l
 
 
 def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
-    account_id = key_of(answer.ask).account_id
-    error: GraphError | None = answer.error
-    nodes: list[Any] = []
-    if error is None:
-        try:
-            nodes = _nodes(answer.raw)
-        except UnlandableError as reason:
-            error = UnreadableError(str(reason), raw=answer.raw)
-            chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), answer.raw))
-    else:
-        chunk.rows += tick.unreadable(answer, "stories")
+    error, nodes = _read(tick, answer, chunk)
+    for node in nodes:
+        _take_node(tick, answer, node, listing, chunk)
+    following = endpoints.next_page(answer.ask, answer.body)
+    if error is None and following is None and has_more(answer.body):
+        error = UnreadableError("the listing goes on, but its pages lead nowhere new", raw=answer.raw)
     if error is not None:
         tick.settle(answer.ask, error)
         chunk.rows.append(_failed(tick, answer, error))
-        chunk.failed.append(account_id)
-        return
-    for node in nodes:
-        _take_node(tick, answer, node, listing, chunk)
-    listing.pages += 1
-    following = endpoints.next_page(answer.ask, answer.body) if listing.pages < MAX_PAGES else None
-    if following is not None:
+        chunk.failed.append(key_of(answer.ask).account_id)
+    elif following is not None:
         chunk.next_pages.append(following)
     else:
-        chunk.complete.append(account_id)
         chunk.rows.append(_complete(tick, answer, listing))
+        chunk.complete.append(key_of(answer.ask).account_id)
+
+
+def _read(tick: Tick, answer: Answer, chunk: _Chunk) -> tuple[GraphError | None, list[Any]]:
+    """The nodes of a page, or the error; a reply that cannot be read is kept as a dead letter."""
+    if answer.error is not None:
+        chunk.rows += tick.unreadable(answer, "stories")
+        return answer.error, []
+    try:
+        return None, _nodes(answer.raw)
+    except UnlandableError as reason:
+        chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), answer.raw))
+        return UnreadableError(str(reason), raw=answer.raw), []
 
 
 def _nodes(raw: bytes) -> list[Any]:

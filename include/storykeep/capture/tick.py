@@ -106,7 +106,7 @@ class Tick:
             registry.react(self.conn, account_id, error, self.clock(), consent=connection.connected_at)
 
     def dead_letter(self, ask: Ask, endpoint: str, reason: str, body: bytes) -> DeadLetter:
-        """A reply, or the part of one, that is kept as bytes because it cannot land."""
+        """A reply, or the part of one, that is kept as bytes, less its secrets, because it cannot land."""
         log.error(
             "@%s: a part of the %s reply went to raw.dead_letters: %s",
             self.connections[key_of(ask).account_id].username,
@@ -114,14 +114,15 @@ class Tick:
             reason,
         )
         self.run.counts["dead_letters"] += 1
+        kept = payload.scrub_bytes(body, [ask.token.get_secret_value()])
         return DeadLetter(
             account_id=key_of(ask).account_id,
             endpoint=endpoint,
             captured_at=self.clock(),
             run_id=self.run.run_id,
             reason=reason,
-            body=body,
-            content_hash=payload.bytes_hash(body),
+            body=kept,
+            content_hash=payload.bytes_hash(kept),
         )
 
     def unreadable(self, answer: Answer, endpoint: str) -> list[DeadLetter]:

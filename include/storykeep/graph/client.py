@@ -41,7 +41,7 @@ class GraphClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.api = api
-        self._concurrency = concurrency
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="graph")
         self._transport = Transport(session or pooled_session(concurrency), monotonic=monotonic)
         self._retry = Retry(sleep=sleep, rng=rng, monotonic=monotonic)
         self._batch = Batch(api, self._transport, self._retry)
@@ -60,9 +60,8 @@ class GraphClient:
                 blocks.note(answers)
                 yield answers
             return
-        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="graph") as pool:
-            for chunk in chunks:
-                yield list(pool.map(lambda ask: self._get(ask, blocks), chunk))
+        for chunk in chunks:
+            yield list(self._threads.map(lambda ask: self._get(ask, blocks), chunk))
 
     def get(self, ask: Ask) -> Answer:
         """Answer one ask with a plain GET. Raises nothing."""

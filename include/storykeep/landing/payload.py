@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,6 +13,7 @@ SECRET_KEYS = frozenset({"access_token", "appsecret_proof", "client_secret"})
 LINK_KEYS = frozenset({"next", "previous"})
 # These differ at every read of the same file: the signature and the edge host are not content.
 SIGNED_URL_KEYS = frozenset({"media_url", "thumbnail_url"})
+_SECRET_VALUE = re.compile(rb"((?:access_token|appsecret_proof|client_secret)(?:=|%3D|\"\s*:\s*\"))[^&\"'\s<\\]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -51,6 +52,13 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list):
         return [scrub(item) for item in value]
     return value
+
+
+def scrub_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
+    """The same for bytes that are no JSON: values of secret parameters, and the secrets that are known."""
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"***")
+    return _SECRET_VALUE.sub(rb"\1***", body)
 
 
 def content_hash(value: Any) -> str:

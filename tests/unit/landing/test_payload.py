@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storykeep.landing.payload import UnlandableError, content_hash, decode, fault, scrub
+from storykeep.landing.payload import UnlandableError, content_hash, decode, fault, scrub, scrub_bytes
 
 LINK = "https://graph.facebook.com/v26.0/1/stories?access_token=EAAsecret&after=x"
 json_values = st.recursive(
@@ -46,6 +46,22 @@ def test_one_poisoned_node_leaves_its_neighbours_good() -> None:
 def test_secrets_go_and_cursors_stay() -> None:
     body = {"data": [{"id": "1", "access_token": "EAApage"}], "paging": {"cursors": {"after": "x"}, "next": LINK}}
     assert scrub(body) == {"data": [{"id": "1"}], "paging": {"cursors": {"after": "x"}}}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"paging": {"next": "https://x/?access_token=EAAsecret&after=x", "cut',
+        b'{"access_token": "EAAsecret", "cut',
+        b'{"access_token":"EAAsecret',
+        b"<a href='?access_token%3DEAAsecret'>",
+        b"a token told elsewhere: EAAknown.",
+    ],
+)
+def test_bytes_lose_their_secrets_too(raw: bytes) -> None:
+    kept = scrub_bytes(raw, ["EAAknown"])
+    assert b"EAA" not in kept
+    assert len(kept) > len(raw) / 2
 
 
 def test_a_field_that_is_merely_called_next_stays() -> None:
