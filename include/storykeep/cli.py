@@ -38,7 +38,16 @@ for name, group in (
 console = Console()
 err_console = Console(stderr=True)
 
-At = Annotated[datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Do it as of this time (UTC).")]
+
+def _time(text: str) -> datetime:
+    """A time on the command line; typer adds which option it was."""
+    try:
+        return parse_time(text)
+    except StorykeepError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+At = Annotated[datetime | None, typer.Option(parser=_time, metavar="TIME", help="Do it as of this time (UTC).")]
 
 
 @contextmanager
@@ -156,8 +165,8 @@ def tick(at: At = None) -> None:
 
 @app.command()
 def replay(
-    start: Annotated[datetime, typer.Option("--from", parser=parse_time, metavar="TIME")],
-    end: Annotated[datetime, typer.Option("--to", parser=parse_time, metavar="TIME")],
+    start: Annotated[datetime, typer.Option("--from", parser=_time, metavar="TIME")],
+    end: Annotated[datetime, typer.Option("--to", parser=_time, metavar="TIME")],
     clock_url: Annotated[str, typer.Option("--clock", help="Before each tick, POST {now: TIME} to this URL.")],
     every: Annotated[str, typer.Option(help="Time between ticks, such as 5m or 30s.")] = "5m",
 ) -> None:
@@ -234,7 +243,7 @@ def sandbox_serve(
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts the world has.")] = 14,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
     start: Annotated[
-        datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Where its clock starts; default: now.")
+        datetime | None, typer.Option(parser=_time, metavar="TIME", help="Where its clock starts; default: now.")
     ] = None,
     history_days: Annotated[int, typer.Option(min=0, help="Days of stories until the world's present.")] = 0,
     speed: Annotated[float, typer.Option(min=0, help="Virtual seconds per second; 0 stands still.")] = 1.0,

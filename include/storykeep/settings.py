@@ -6,6 +6,7 @@ script and the DAGs are configured in one place. Every tunable has its default h
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +38,8 @@ TOKEN_URLS: dict[Flavour, str] = {
 }
 # The hosts that story media come from: https://scontent-*.cdninstagram.com, profile pictures *.fbcdn.net.
 MEDIA_HOSTS = "cdninstagram.com,fbcdn.net"
+# Up to 11 days, in seconds.
+POSITIVE = re.compile("0*[1-9][0-9]{0,5}")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -92,20 +95,13 @@ class Settings:
     shards: int = 2
 
     @classmethod
-    def from_env(
-        cls, environ: Mapping[str, str] | None = None, *, connections: Mapping[str, Connection] | None = None
-    ) -> "Settings":
-        """Read the settings from the environment.
-
-        `connections` adds connections that somebody else keeps (Airflow's own store); the environment wins.
-        Raises StorykeepError naming the setting that cannot be read.
-        """
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from the environment. Raises StorykeepError naming the setting that cannot be read."""
         env = os.environ if environ is None else environ
         told = {name: env[name] for name in env if name.startswith("STORYKEEP_") and env[name].strip()}
-        found = dict(connections or {}) | _connections(env)
         work_dir = Path(told.get("STORYKEEP_WORK_DIR", cls.work_dir))
         return cls(
-            connections=found,
+            connections=_connections(env),
             token_keys=tuple(SecretStr(key.strip()) for key in _listed(told.get("STORYKEEP_TOKEN_KEYS", ""))),
             bi_password=SecretStr(told["STORYKEEP_BI_PASSWORD"]) if "STORYKEEP_BI_PASSWORD" in told else None,
             work_dir=work_dir,
@@ -188,12 +184,12 @@ def _from_json(text: str) -> Connection:
     parts = json.loads(text)
     extra = parts.get("extra") or {}
     return Connection(
-        host=parts.get("host") or "",
+        host=str(parts.get("host") or ""),
         port=int(parts["port"]) if parts.get("port") else None,
         login=str(parts.get("login") or ""),
         password=SecretStr(str(parts.get("password") or "")),
-        schema=parts.get("schema") or "",
-        extra=json.loads(extra) if isinstance(extra, str) else dict(extra),
+        schema=str(parts.get("schema") or ""),
+        extra=dict(json.loads(extra) if isinstance(extra, str) else extra),
     )
 
 
@@ -225,12 +221,17 @@ def _postgres(name: str, conn: Connection) -> PostgresSettings:
 def _base_url(name: str, conn: Connection, default: str) -> str:
     if not conn.host:
         return default
-    url = conn.host if "://" in conn.host else f"https://{conn.host}"
-    if conn.port and urlsplit(url).port is None:
-        url = f"{url}:{conn.port}"
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise StorykeepError("host is not an http or https address", where=_variable(name))
-    return url.rstrip("/")
+    url = conn.host.rstrip("/") if "://" in conn.host else f"https://{conn.host}"
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is not None
+    except ValueError:
+        parts, has_port = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StorykeepError(
+            "host is not an http or https address", where=_variable(name), remedy=f"write it like {default}"
+        )
+    return f"{url}:{conn.port}" if conn.port and not has_port else url
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -238,7 +239,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _positive(told: Mapping[str, str], name: str, default: int) -> int:
-    text = told.get(name, str(default))
-    if not text.strip().isdigit() or int(text) == 0:
+    text = told.get(name, str(default)).strip()
+    if not POSITIVE.fullmatch(text):
         raise StorykeepError(f"{text!r} is not a positive whole number", where=name, remedy=f"the default is {default}")
     return int(text)

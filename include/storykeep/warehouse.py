@@ -32,13 +32,18 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
         )
     except psycopg.OperationalError as error:
         raise StorykeepError(
-            str(error).strip().splitlines()[-1],
+            _reason(error),
             where=where,
             remedy="check that the server runs and that AIRFLOW_CONN_WAREHOUSE names it rightly",
         ) from None
     if role:
         _set_role(conn, role, where)
     return conn
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    """What libpq says in its first line, without the address; the next lines are its guesses."""
+    return str(error).strip().partition("\n")[0].rpartition(" failed: ")[2]
 
 
 def _set_role(conn: psycopg.Connection, role: Role, where: str) -> None:

@@ -1,5 +1,6 @@
 """From Airflow's connections to Storykeep's settings and its Graph API client."""
 
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -7,6 +8,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
+from storykeep.errors import StorykeepError
 from storykeep.graph.client import GraphClient
 from storykeep.settings import CONNECTIONS, FLAVOURS, Connection, Settings
 
@@ -24,9 +26,14 @@ class InstagramGraphHook(BaseHook):
         self.graph_conn_id = graph_conn_id
 
     def get_conn(self) -> GraphClient:
-        """The client. Raises StorykeepError when the connection lacks something."""
-        flavour = next(flavour for flavour in FLAVOURS if self.graph_conn_id == f"graph_{flavour}")
-        return GraphClient(deployment().graph(flavour))
+        """The client. Raises StorykeepError when the connection lacks something, or is none of Storykeep's."""
+        for flavour in FLAVOURS:
+            if self.graph_conn_id == f"graph_{flavour}":
+                return GraphClient(deployment().graph(flavour))
+        known = " or ".join(f"graph_{flavour}" for flavour in FLAVOURS)
+        raise StorykeepError(
+            f"{self.graph_conn_id!r} is no connection to an app", where="graph_conn_id", remedy=f"it is {known}"
+        )
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -39,13 +46,16 @@ class InstagramGraphHook(BaseHook):
 
 
 def deployment() -> Settings:
-    """The settings of this deployment: the environment, and what Airflow's own store adds to it.
+    """The settings of this deployment: the environment, and the connections that Airflow's own store adds to it.
 
     Their secrets are masked in the task's log from here on.
     """
-    settings = Settings.from_env(connections={name: found for name in CONNECTIONS if (found := _stored(name))})
-    for secret in (*settings.token_keys, *(conn.password for conn in settings.connections.values())):
-        if secret.get_secret_value():
+    told = Settings.from_env()
+    stored = {name: found for name in CONNECTIONS if name not in told.connections and (found := _stored(name))}
+    settings = replace(told, connections={**told.connections, **stored})
+    passwords = [conn.password for conn in settings.connections.values()]
+    for secret in (*settings.token_keys, *passwords, settings.bi_password):
+        if secret and secret.get_secret_value():
             mask_secret(secret.get_secret_value())
     return settings
 

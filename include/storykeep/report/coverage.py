@@ -20,7 +20,6 @@ class AccountCoverage:
     """What was seen of one account in the window; `gap_causes` are those of its gaps of more than an hour."""
 
     username: str
-    status: str
     listings_done: int
     listings_failed: int
     longest_gap: timedelta
@@ -59,7 +58,6 @@ def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
             f"""
             select
                 accounts.username,
-                accounts.status,
                 sum(days.listings_done) as listings_done,
                 sum(days.listings_failed) as listings_failed,
                 max(days.longest_gap_minutes) * interval '1 minute' as longest_gap,
@@ -72,7 +70,7 @@ def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
             from marts.fct_capture_coverage as days
             join marts.dim_accounts as accounts using (account_id)
             where days.date >= %(first_day)s and {_OF_CAMPAIGN}
-            group by accounts.account_id, accounts.username, accounts.status
+            group by accounts.account_id, accounts.username
             order by longest_gap desc, accounts.username
             """,  # noqa: S608 (the part put in is a constant of this file)
             {"first_day": first_day, "campaign": campaign_id},
@@ -130,7 +128,6 @@ def show_coverage(console: Console, found: Coverage) -> None:
             number("Longest gap"),
             number("Stories"),
             words("Cause of gaps"),
-            label("Status"),
         ],
         [_cells(account) for account in shown],
         "Gap: between two good listings. From 24 h on (!) a story can have gone unseen."
@@ -148,7 +145,6 @@ def _cells(account: AccountCoverage) -> tuple[object, ...]:
         duration(account.longest_gap) + (" !" if account.longest_gap >= STORY_LIFE else ""),
         f"{account.stories_seen:,}",
         ", ".join(account.gap_causes) or NONE,
-        account.status,
     )
 
 

@@ -59,8 +59,8 @@ REPORT = Report(
         date(2026, 11, 8),
         date(2026, 11, 21),
         (
-            AccountCoverage("mila.in.the.mountains_official", "expired", 900, 44, timedelta(hours=26), 9, ["token"]),
-            AccountCoverage("ben", "connected", 1344, 0, timedelta(minutes=15), 0, []),
+            AccountCoverage("mila.in.the.mountains_official", 900, 44, timedelta(hours=26), 9, ["token"]),
+            AccountCoverage("ben", 1344, 0, timedelta(minutes=15), 0, []),
         ),
     ),
     attention=(
@@ -142,7 +142,7 @@ def test_a_gap_of_a_story_life_is_marked() -> None:
 
 def test_accounts_beyond_the_screen_are_summed_up() -> None:
     many = tuple(
-        AccountCoverage(f"creator_{n:02}", "connected", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25)
+        AccountCoverage(f"creator_{n:02}", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25)
     )
     text = printed(replace(REPORT, coverage=replace(REPORT.coverage, accounts=many)))
     assert "creator_19" in text
