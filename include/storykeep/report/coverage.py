@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 import psycopg
 from psycopg.rows import class_row
@@ -43,7 +44,7 @@ class Attention:
     username: str
     status: str
     reason: str | None
-    days_left: int | None
+    days_left: Decimal | None
     owner: str | None
     next_step: str | None
 
@@ -171,5 +172,5 @@ def show_attention(console: Console, accounts: tuple[Attention, ...]) -> None:
 def _standing(account: Attention) -> str:
     lines = [account.status, account.reason or ""]
     if account.days_left is not None:
-        lines.append(f"{counted(account.days_left, 'day')} left")
+        lines.append(f"{account.days_left.normalize():f} days left")
     return "\n".join(filter(None, lines))

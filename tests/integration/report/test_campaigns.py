@@ -126,7 +126,12 @@ def test_coverage_is_summed_over_the_last_fortnight_worst_gap_first(bi: psycopg.
 @pytest.mark.usefixtures("world")
 def test_accounts_that_need_somebody_come_with_the_days_that_are_left(bi: psycopg.Connection) -> None:
     otto, zoe = gather(bi).attention
-    assert (otto.username, otto.days_left, otto.owner, otto.next_step) == ("otto", 2, "creator", "connect again")
+    assert (otto.username, otto.days_left, otto.owner, otto.next_step) == (
+        "otto",
+        Decimal("2.0"),
+        "creator",
+        "connect again",
+    )
     assert (zoe.username, zoe.status, zoe.days_left) == ("zoe", "not_tracked", None)
 
 

@@ -65,7 +65,7 @@ REPORT = Report(
     ),
     attention=(
         Attention("mila.in.the.mountains_official", "expired", "token_expired", None, "creator", "connect again"),
-        Attention("otto", "expiring", "token_expiring", 2, "creator", "connect again before the last day"),
+        Attention("otto", "expiring", "token_expiring", Decimal("2.0"), "creator", "connect again before the last day"),
         Attention("zoe", "not_tracked", None, None, "brand contact", "ask the creator to connect the account"),
     ),
 )
@@ -141,9 +141,7 @@ def test_a_gap_of_a_story_life_is_marked() -> None:
 
 
 def test_accounts_beyond_the_screen_are_summed_up() -> None:
-    many = tuple(
-        AccountCoverage(f"creator_{n:02}", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25)
-    )
+    many = tuple(AccountCoverage(f"creator_{n:02}", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25))
     text = printed(replace(REPORT, coverage=replace(REPORT.coverage, accounts=many)))
     assert "creator_19" in text
     assert "creator_20" not in text

@@ -43,9 +43,8 @@ stated as (
         connections.connected_at,
         connections.token_expires_at,
         connections.data_access_expires_at,
-        floor(extract(epoch from connections.token_expires_at - {{ as_of() }}) / 86400)::integer as token_days_left,
-        floor(extract(epoch from connections.data_access_expires_at - {{ as_of() }}) / 86400)::integer
-            as data_access_days_left,
+        {{ days_until('connections.token_expires_at') }} as token_days_left,
+        {{ days_until('connections.data_access_expires_at') }} as data_access_days_left,
         last_good_listings.captured_at as last_good_capture_at
     from accounts
     left join connections on accounts.account_id = connections.account_id
