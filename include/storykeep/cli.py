@@ -1,6 +1,7 @@
 """The console script. Each command reads the settings, opens what it needs and makes one call."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from storykeep.clock import Clock, fixed_clock, parse_time, system_clock
 from storykeep.errors import StorykeepError
+from storykeep.report.figures import counted
 from storykeep.settings import Settings
 from storykeep.warehouse import Role, connect
 
@@ -34,6 +36,9 @@ for name, group in (
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+DURATION = re.compile("0*[1-9][0-9]{0,5}[smh]")
 
 console = Console()
 err_console = Console(stderr=True)
@@ -59,7 +64,8 @@ def warehouse(settings: Settings, role: Role) -> Iterator[psycopg.Connection]:
 
 def main() -> None:
     """Run the console script; what a person can mend is one line on stderr and exit status 1."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("storykeep").setLevel(logging.INFO)  # other people's libraries chatter at that level
     try:
         app()
     except StorykeepError as error:
@@ -270,7 +276,8 @@ def _show_import(done: Mapping[Any, int], faults: Sequence[StorykeepError]) -> N
     for fault in faults:
         err_console.print(str(fault), style="red", markup=False, highlight=False)
     if faults:
-        raise StorykeepError(f"the file has {len(faults)} faults (above)", remedy="mend them and import it again")
+        what = f"the file has {counted(len(faults), 'fault')} (above)"
+        raise StorykeepError(what, remedy="mend what is told there and import it again")
 
 
 def _show_rows(rows: Sequence[Any], *columns: str) -> None:
@@ -293,7 +300,6 @@ def _clock(at: datetime | None) -> Clock:
 
 
 def _duration(text: str) -> timedelta:
-    units = {"s": 1, "m": 60, "h": 3600}
-    if not text[:-1].isdigit() or text[-1] not in units or int(text[:-1]) == 0:
+    if not DURATION.fullmatch(text):
         raise StorykeepError(f"{text!r} is no length of time", where="--every", remedy="write it like 30s, 5m or 1h")
-    return timedelta(seconds=int(text[:-1]) * units[text[-1]])
+    return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])

@@ -26,8 +26,8 @@ def parse_time(text: str, *, where: str = "") -> datetime:
     """
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: a time at the edge of the calendar that has no UTC
         raise StorykeepError(
             f"{text!r} is not a time", where=where, remedy="write it like 2026-11-21T10:15:00Z"
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -125,8 +125,9 @@ class Settings:
         return _postgres(name, self._connection(name))
 
     def has_graph(self, flavour: Flavour) -> bool:
-        """Whether the app of this login flavour is set up."""
-        return f"graph_{flavour}" in self.connections
+        """Whether the app of this login flavour is set up; `{}` says that it is not used."""
+        connection = self.connections.get(f"graph_{flavour}")
+        return connection is not None and bool(connection.login)
 
     def graph(self, flavour: Flavour) -> GraphSettings:
         """The app and API of one login flavour. Raises StorykeepError when it is not set up."""

@@ -13,6 +13,7 @@ from storykeep.airflow.hook import deployment
 from storykeep.capture.engine import capture, raise_trouble
 from storykeep.capture.media import archive_media
 from storykeep.clock import parse_time, system_clock
+from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
 from storykeep.landing.runs import ledger, outcomes
 from storykeep.settings import Settings
@@ -44,8 +45,13 @@ def archive() -> None:
 
 
 def summarise() -> None:
-    """Log what each shard did and fail, naming each account, when some were not captured for no fault of theirs."""
-    with closing(_ingest(deployment())) as conn:
+    """Log what each shard did and fail, naming each account, when some were not captured for no fault of theirs.
+
+    It fails for a shard that did not end as well: this is a last task of the DAG, and only those decide how Airflow
+    counts the run.
+    """
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
         found = outcomes(conn, f"{_run_id()}/capture-")
     causes: dict[str, set[str]] = {}
     for outcome in found:
@@ -53,6 +59,13 @@ def summarise() -> None:
         for cause, who in outcome.causes.items():
             causes.setdefault(cause, set()).update(who)
     raise_trouble(causes)
+    lost = settings.shards - sum(outcome.status in ("ok", "trouble") for outcome in found)
+    if lost > 0:
+        raise StorykeepError(
+            f"{lost} of {settings.shards} shards did not end well",
+            where="capture",
+            remedy="the log of the task that failed says why; the next tick tries again by itself",
+        )
 
 
 def check_landing() -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _connections(
         run.causes[Cause.OUR_OUTAGE].add(lost.username)
     for connection in connections:
         if connection.login_flavour not in clients:
-            log.error("@%s: AIRFLOW_CONN_GRAPH_%s is not set", connection.username, connection.login_flavour.upper())
+            log.error("@%s: AIRFLOW_CONN_GRAPH_%s names no app", connection.username, connection.login_flavour.upper())
             run.causes[Cause.OUR_OUTAGE].add(connection.username)
     return {connection.account_id: connection for connection in connections if connection.login_flavour in clients}
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import UTC
 
 import psycopg
 from psycopg import sql
@@ -31,7 +32,7 @@ def land(conn: psycopg.Connection, rows: Iterable[Row]) -> dict[str, int]:
 
 def _land_table(conn: psycopg.Connection, kind: type[Row], rows: Sequence[Row]) -> int:
     if kind.partitioned:
-        for day in sorted({row.captured_at.date() for row in rows}):
+        for day in sorted({row.captured_at.astimezone(UTC).date() for row in rows}):
             conn.execute("select raw.ensure_partition(%s, %s)", [kind.table, day])
     names = [field.name for field in fields(kind)]
     parts = {
@@ -41,12 +42,13 @@ def _land_table(conn: psycopg.Connection, kind: type[Row], rows: Sequence[Row]) 
         "key": sql.SQL(", ").join(map(sql.Identifier, kind.key)),
     }
     conn.execute(
-        sql.SQL(
-            "create temporary table if not exists {loading} on commit delete rows as"
-            " select {columns} from {table} with no data"
-        ).format(**parts)
+        sql.SQL("create temporary table if not exists {loading} as select {columns} from {table} with no data").format(
+            **parts
+        )
     )
     with conn.cursor() as cursor:
+        # Not "on commit delete rows": that empties every loading table of the session at every commit, used or not.
+        cursor.execute(sql.SQL("truncate {loading}").format(**parts))
         with cursor.copy(sql.SQL("copy {loading} ({columns}) from stdin").format(**parts)) as copy:
             for row in rows:
                 copy.write_row([_adapted(getattr(row, name)) for name in names])

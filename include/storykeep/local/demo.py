@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,7 +50,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stay", action="store_true", help="stay up at the end, until Ctrl-C")
     stay = parser.parse_args().stay
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Set outright: a shell starts a background job with Ctrl-C ignored, and both have to stop what was started.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The steps say what happens; of the engine only what went wrong is of interest.
     logging.basicConfig(level=logging.ERROR, format="  %(message)s")
     try:
@@ -72,10 +75,14 @@ def run(stack: LocalStack, history: timedelta) -> list[str]:
         stack.start_afresh()
         stack.start_sandbox(accounts=ACCOUNTS, seed=SEED, start=present - history, history_days=history.days)
         stack.prepare_warehouse(present - history)
-    with _step(f"{history.days} days of ticks over the sandbox's clock, to {present:%Y-%m-%d %H:%M} UTC"):
+    with (
+        _step(f"{history.days} days of ticks over the sandbox's clock, to {present:%Y-%m-%d %H:%M} UTC"),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        migrated = beside.submit(stack.airflow.migrate)
         _fast_forward(stack, present - history, present)
+        migrated.result()
     with _step("Airflow: scheduler, dag-processor, triggerer, API server"):
-        stack.airflow.migrate()
         stack.set_sandbox_clock(now=system_clock().isoformat(), speed=1)
         stack.airflow.start()
         stack.airflow.wait_until_healthy()
@@ -200,10 +207,12 @@ def _shortfalls(kept: Kept) -> list[str]:
 
 def _stay(stack: LocalStack) -> None:
     user, password = stack.airflow.login
-    console.print(f"Airflow    {stack.airflow.url}    user {user}    password {password}", markup=False)
-    console.print(f"sandbox    {stack.control_url}/truth", markup=False)
-    console.print(f"warehouse  {stack.bi_uri}", markup=False)
-    console.print("Ctrl-C stops everything.")
+    _say(f"Airflow    {stack.airflow.url} (user {user}, password {password})")
+    _say(f"sandbox    {stack.control_url}/truth")
+    _say(f"Data Docs  {(stack.settings.work_dir / 'data_docs' / 'index.html').as_uri()}")
+    _say(f"marts      {stack.bi_uri}")
+    _say(f"commands   set -a; . {stack.write_environment()}; set +a; .venv/bin/storykeep status")
+    _say("Ctrl-C stops everything.")
     while True:
         time.sleep(1)
 

@@ -1,6 +1,7 @@
 """Everything on this machine: the embedded Postgres, a sandbox of the Graph API, and Airflow over both."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -111,6 +112,13 @@ class LocalStack:
             "STORYKEEP_TICK_SECONDS": str(int(self.tick.total_seconds())),
             "STORYKEEP_LIST_SECONDS": str(int(self.tick.total_seconds())),
         }
+
+    def write_environment(self) -> Path:
+        """Write the settings as a file that a shell can read, closed to others; returns its path."""
+        path = self.folder / "environment"
+        path.touch(0o600)
+        path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in self.environ.items()))
+        return path
 
     @property
     def bi_uri(self) -> str:

@@ -1,5 +1,6 @@
 """`storykeep db upgrade`: makes the database, the roles and the schemas, or brings them up to date."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ from alembic.config import Config
 from psycopg import sql
 
 from storykeep.errors import StorykeepError
+from storykeep.migrations.logins import ensure_database, ensure_login, maintenance, role_exists
 from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
 
@@ -41,31 +43,17 @@ def _ensure_database(admin: PostgresSettings, login: PostgresSettings) -> None:
     """Make the warehouse login and database if the admin login is another one and they are not there."""
     if admin.user == login.user:
         return
-    maintenance = PostgresSettings(admin.host, admin.port, admin.user, admin.password, "postgres")
-    with connect(maintenance) as conn:
-        conn.autocommit = True
-        _ensure_login(conn, login.user, login.password.get_secret_value())
-        if not conn.execute("select 1 from pg_database where datname = %s", [login.database]).fetchone():
-            conn.execute(sql.SQL("create database {}").format(sql.Identifier(login.database)))
-
-
-def _ensure_login(conn: psycopg.Connection, name: str, password: str) -> None:
-    if not _role_exists(conn, name):
-        conn.execute(sql.SQL("create role {}").format(sql.Identifier(name)))
-    # The password is a literal because a utility statement takes no parameters; Postgres keeps its scram hash only.
-    conn.execute(sql.SQL("alter role {} login password {}").format(sql.Identifier(name), sql.Literal(password)))
-
-
-def _role_exists(conn: psycopg.Connection, name: str) -> bool:
-    return conn.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone() is not None
+    with connect(maintenance(admin)) as conn:
+        ensure_login(conn, login)
+    ensure_database(admin, replace(admin, database=login.database))
 
 
 def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
     for role in (*ROLES, BI_ROLE):
-        if not _role_exists(conn, role):
+        if not role_exists(conn, role):
             conn.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     if settings.bi_password:
-        _ensure_login(conn, BI_ROLE, settings.bi_password.get_secret_value())
+        ensure_login(conn, replace(settings.warehouse, user=BI_ROLE, password=settings.bi_password))
     for role in ROLES:
         for member in {settings.warehouse.user, settings.warehouse_admin.user}:
             if not _is_member(conn, member, role):

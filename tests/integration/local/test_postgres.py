@@ -1,6 +1,7 @@
 """The embedded Postgres, started, stopped, killed and started again."""
 
 import os
+import socket
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from storykeep.errors import StorykeepError
+from storykeep.local.ports import free_port
 from storykeep.local.postgres import EmbeddedPostgres, uri
 from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
@@ -129,13 +131,27 @@ def test_a_pid_file_whose_number_now_belongs_to_another_program_is_a_leftover(se
     user = postmaster(server).uids().real  # of the same user: Postgres itself sees through any other
     server.stop()
     pid_file = server.folder / "postgres" / "data" / "postmaster.pid"
-    with subprocess.Popen(["/bin/sleep", "600"], user=user if os.geteuid() == 0 else None, cwd="/") as stranger:
+    identity = {"user": user} if os.geteuid() == 0 else {}
+    stranger = subprocess.Popen(["/bin/sleep", "600"], cwd="/", **identity)
+    try:
         pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n")
         server.stop()
         assert stranger.poll() is None
         assert count_databases(server.start()) == 2
         assert stranger.poll() is None
+    finally:
         stranger.kill()
+        stranger.wait()
+
+
+def test_takes_another_port_when_somebody_was_quicker(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+    with socket.create_server(("127.0.0.1", 0)) as quicker:
+        ports = [quicker.getsockname()[1], free_port()]
+        monkeypatch.setattr("storykeep.local.postgres.free_port", lambda preferred=0: ports.pop(0))
+        assert count_databases(server.start()) == 2
 
 
 def test_begins_again_where_initdb_was_cut_off(tmp_path: Path) -> None:

@@ -73,12 +73,15 @@ def test_ends_what_a_killed_run_left_behind_although_the_leader_is_gone(processe
 
 
 def test_a_number_that_was_given_to_another_program_is_left_alone(processes: Processes) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as stranger:
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    try:
         processes.folder.mkdir()
         (processes.folder / "processes.json").write_text(f'{{"old": [{stranger.pid}, 1.0, 0.1]}}')
         processes.stop()
         assert stranger.poll() is None
+    finally:
         stranger.kill()
+        stranger.wait()
 
 
 def test_a_program_sees_the_environment_that_it_is_given_and_nothing_else(processes: Processes) -> None:

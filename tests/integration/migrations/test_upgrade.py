@@ -52,7 +52,7 @@ def test_no_runtime_role_may_change_append_only_tables(
         conn.execute(f"grant {role} to current_user")  # only so that the test can try
         conn.execute(f"set role {role}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            conn.execute(statement.format(table))  # noqa: S608 (fixed names)
+            conn.execute(statement.format(table))
 
 
 def test_bi_reads_neither_app_nor_raw(warehouse: Settings) -> None:
