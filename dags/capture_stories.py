@@ -14,7 +14,7 @@ next is asked for, so a run that dies loses nothing that it had.
 - **archive_media**: a file could not be kept, such as on a full disk. Mend that: files are tried again while their
   story runs.
 - **summary**: the accounts that it names were not captured, for a reason of ours or of the platform. The lines of
-  `capture` about them say more; throttling and outages pass by themselves.
+  `capture` about them say more; throttling and outages pass by themselves. Or a shard did not end well: see `capture`.
 
 A creator's own trouble (an ended token, a missing permission) fails watch_tokens, not this DAG.
 Tasks do not retry: the next tick is the retry, and nothing may delay a sweep.

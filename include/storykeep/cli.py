@@ -214,11 +214,15 @@ def build(at: At = None) -> None:
 @tokens.command("check")
 def tokens_check(at: At = None) -> None:
     """Inspect and refresh every token; exit status 1 when there is something that was not told yet."""
+    from storykeep.accounts.alerts import TokensInTroubleError
     from storykeep.accounts.watch import watch_tokens
 
     settings = Settings.from_env()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
-        watch_tokens(conn, settings, _clock(at))
+        try:
+            watch_tokens(conn, settings, _clock(at))
+        except TokensInTroubleError:
+            raise typer.Exit(1) from None  # its lines are on the screen already, as log
     console.print("every connection is well, or its trouble was told before")
 
 

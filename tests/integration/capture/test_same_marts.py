@@ -19,7 +19,8 @@ from .crashing import crash_at
 
 pytestmark = pytest.mark.integration
 
-LATER = EVENING + timedelta(minutes=5)
+HALF_AN_HOUR = timedelta(minutes=30)
+LATER = EVENING + HALF_AN_HOUR
 
 
 def prepare(scene: Scene) -> None:
@@ -43,7 +44,7 @@ def test_twice_and_half_way_make_the_same_marts(
 ) -> None:
     prepare(scene)
     scene.tick()
-    scene.tick(timedelta(minutes=5))
+    scene.tick(HALF_AN_HOUR)
     build_marts(scene.settings, LATER)
     undisturbed = marts(scene.settings)
     assert len(undisturbed) == 9
@@ -63,6 +64,6 @@ def test_twice_and_half_way_make_the_same_marts(
         for step in (3, 12, 21):
             assert crash_at(step, disturbed, EVENING)
         victim.tick()
-        victim.tick(timedelta(minutes=5))
+        victim.tick(HALF_AN_HOUR)
     build_marts(disturbed, LATER)
     assert marts(disturbed) == undisturbed

@@ -1,0 +1,84 @@
+"""Every DAG that there should be is there, is parsed without error and keeps the rules of the house."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import FOLDER
+
+EXPECTED = {"capture_stories", "build_marts", "watch_tokens"}
+SCHEDULED = {"capture_stories": timedelta(seconds=300), "watch_tokens": timedelta(hours=1)}
+
+each_dag = pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+
+
+def test_exactly_the_expected_dags_are_found(bag: Any) -> None:
+    assert set(bag.dags) == EXPECTED
+
+
+def test_no_file_fails_to_import(bag: Any) -> None:
+    assert bag.import_errors == {}
+
+
+def test_a_file_that_fails_would_be_noticed(parse: Callable[..., Any]) -> None:
+    """A setting that cannot be read stops the one DAG that needs it, and Airflow shows our message."""
+    broken = parse(STORYKEEP_TICK_SECONDS="often")
+    assert set(broken.dags) == EXPECTED - {"capture_stories"}
+    (error,) = broken.import_errors.values()
+    assert "STORYKEEP_TICK_SECONDS: 'often' is not a positive whole number -> the default is 300" in error
+
+
+def test_every_file_holds_the_dag_of_its_name(dags: dict[str, Any]) -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} == EXPECTED
+    assert {dag_id: Path(dag.fileloc) for dag_id, dag in dags.items()} == {
+        dag_id: FOLDER / f"{dag_id}.py" for dag_id in EXPECTED
+    }
+
+
+@each_dag
+def test_the_docs_say_what_it_does_and_what_to_do_when_it_fails(dags: dict[str, Any], dag_id: str) -> None:
+    title, purpose, *rest = [part for part in dags[dag_id].doc_md.split("\n\n") if part.strip()]
+    assert title.strip() == f"### {dag_id}"
+    assert len(purpose.split()) > 10
+    triage = "\n\n".join(rest).partition("#### When it fails")[2]
+    assert len(triage.split()) > 20
+
+
+@each_dag
+def test_it_carries_the_tag(dags: dict[str, Any], dag_id: str) -> None:
+    assert dags[dag_id].tags == {"storykeep"}
+
+
+@each_dag
+def test_no_task_retries(dags: dict[str, Any], dag_id: str) -> None:
+    """The next run is the retry."""
+    assert dags[dag_id].tasks
+    assert {task.task_id: task.retries for task in dags[dag_id].tasks if task.retries != 0} == {}
+
+
+@each_dag
+def test_one_run_at_a_time_and_none_for_the_past(dags: dict[str, Any], dag_id: str) -> None:
+    assert (dags[dag_id].max_active_runs, dags[dag_id].catchup) == (1, False)
+
+
+@pytest.mark.parametrize("dag_id", sorted(SCHEDULED))
+def test_the_schedule_is_an_interval_and_no_run_outlasts_it(dags: dict[str, Any], dag_id: str) -> None:
+    assert dags[dag_id].schedule == SCHEDULED[dag_id]
+    limits = {task.execution_timeout for task in dags[dag_id].tasks}
+    assert None not in limits
+    assert max(limits) <= SCHEDULED[dag_id]
+
+
+def test_a_setting_shortens_the_tick_and_its_time_limit(parse: Callable[..., Any]) -> None:
+    dag = parse(STORYKEEP_TICK_SECONDS="20").dags["capture_stories"]
+    assert dag.schedule == timedelta(seconds=20)
+    assert {task.execution_timeout for task in dag.tasks} == {timedelta(seconds=20)}
+
+
+def test_the_build_waits_for_the_raw_asset(dags: dict[str, Any]) -> None:
+    from storykeep.airflow.assets import RAW_STORIES
+
+    assert dags["build_marts"].schedule == RAW_STORIES

@@ -1,0 +1,107 @@
+"""Which tasks each DAG has, in which order, and that DAG files only wire them."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.dags import wiring
+
+from .conftest import FOLDER
+
+each_file = pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+
+EDGES = {
+    "capture_stories": {
+        "capture": {"landed"},
+        "landed": {"archive_media", "summary"},
+        "archive_media": set(),
+        "summary": set(),
+    },
+    "build_marts": {
+        "check_landing": {"dbt_build", "check_release", "publish"},
+        "dbt_build": {"check_release"},
+        "check_release": {"publish"},
+        "publish": set(),
+    },
+    "watch_tokens": {"check_tokens": set()},
+}
+A_DAG = """
+from airflow.sdk import dag, task
+from storykeep.airflow import tasks
+
+@dag
+def a_dag():
+    @task
+    def work(shard):
+        {body}
+    work(1)
+"""
+
+
+@pytest.mark.parametrize("dag_id", sorted(EDGES))
+def test_tasks_and_their_order(dags: dict[str, Any], dag_id: str) -> None:
+    assert {task.task_id: task.downstream_task_ids for task in dags[dag_id].tasks} == EDGES[dag_id]
+
+
+@pytest.mark.parametrize(("settings", "shards"), [({}, [0, 1]), ({"STORYKEEP_SHARDS": "5"}, [0, 1, 2, 3, 4])])
+def test_capture_is_mapped_over_the_shards(
+    parse: Callable[..., Any], settings: dict[str, str], shards: list[int]
+) -> None:
+    dag = parse(**settings).dags["capture_stories"]
+    assert [task.task_id for task in dag.tasks if task.is_mapped] == ["capture"]
+    assert dag.get_task("capture").op_kwargs_expand_input.value == {"shard": shards}
+
+
+def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
+    """A mapped task with an outlet would start a build for every shard."""
+    from storykeep.airflow.assets import MARTS, RAW_STORIES
+
+    outlets = {
+        (dag_id, task.task_id, outlet.name)
+        for dag_id, dag in dags.items()
+        for task in dag.tasks
+        for outlet in task.outlets
+    }
+    assert outlets == {("capture_stories", "landed", RAW_STORIES.name), ("build_marts", "publish", MARTS.name)}
+    assert not dags["capture_stories"].get_task("landed").is_mapped
+
+
+def test_what_one_shard_landed_is_told_even_when_another_failed(dags: dict[str, Any]) -> None:
+    rules = {task.task_id: task.trigger_rule for task in dags["capture_stories"].tasks}
+    assert rules == {"capture": "all_success", "landed": "all_done", "archive_media": "all_done", "summary": "all_done"}
+    assert {task.trigger_rule for task in dags["build_marts"].tasks} == {"all_success"}
+
+
+@each_file
+def test_a_dag_file_is_wiring_only(path: Path) -> None:
+    assert wiring.faults(path.read_text()) == []
+
+
+@each_file
+def test_every_task_calls_a_function_that_is_there_with_the_arguments_it_takes(
+    path: Path, dags: dict[str, Any]
+) -> None:
+    from storykeep.airflow import tasks
+
+    calls = wiring.calls(path.read_text())
+    assert calls.keys() == dags[path.stem].task_dict.keys()
+    for function, arguments in calls.values():
+        inspect.signature(getattr(tasks, function)).bind(*range(arguments))
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("return tasks.capture_shard(shard)", None),
+        ("return open_connection(shard)", "work is not one call of its own arguments"),
+        ("return tasks.capture_shard('select 1')", "work is not one call of its own arguments"),
+        ("return tasks.first(shard) + tasks.second(shard)", "work is not one call of its own arguments"),
+        ("import psycopg; return tasks.capture_shard(shard)", "imports psycopg"),
+        ("return tasks.capture_shard(shard) if shard else None", "line 9: IfExp"),
+    ],
+)
+def test_more_than_wiring_is_noticed(body: str, fault: str | None) -> None:
+    found = wiring.faults(A_DAG.format(body=body))
+    assert fault in found if fault else found == []

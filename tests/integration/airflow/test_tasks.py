@@ -1,0 +1,75 @@
+"""What the tasks of capture_stories write down, and how the last of them judges it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from tests.dags.airflow_library import airflow_library as airflow_library
+
+from storykeep.clock import system_clock
+from storykeep.errors import StorykeepError
+from storykeep.landing.runs import ledger
+from storykeep.local.postgres import uri
+from storykeep.settings import Settings
+from storykeep.warehouse import connect
+
+pytestmark = pytest.mark.integration
+
+RUN_ID = "scheduled__2026-11-05T12:00:00+00:00"
+
+
+@pytest.fixture
+def tasks(airflow_library: None, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The calls that tasks make, within a run of the DAG with two shards."""
+    from airflow.sdk.execution_time.context import set_current_context
+
+    from storykeep.airflow import tasks
+
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
+    monkeypatch.setenv("STORYKEEP_TOKEN_KEYS", warehouse.token_keys[0].get_secret_value())
+    monkeypatch.setenv("STORYKEEP_SHARDS", "2")
+    with set_current_context({"run_id": RUN_ID}):  # type: ignore[typeddict-item]
+        yield tasks
+
+
+@pytest.fixture
+def conn(warehouse: Settings) -> Iterator[psycopg.Connection]:
+    with connect(warehouse.warehouse, "storykeep_ingest") as connection:
+        connection.autocommit = True
+        yield connection
+
+
+def test_each_shard_writes_its_run_down_and_the_summary_is_content(tasks: Any, conn: psycopg.Connection) -> None:
+    assert [tasks.capture_shard(shard) for shard in (0, 1)] == [{}, {}]
+    written = conn.execute("select run_id, status from app.runs order by 1").fetchall()
+    assert written == [(f"{RUN_ID}/capture-{shard}", "ok") for shard in (0, 1)]
+    tasks.summarise()
+
+
+def test_the_summary_names_who_was_not_captured(tasks: Any, conn: psycopg.Connection) -> None:
+    for shard, username in enumerate(("cleo", "ben")):
+        with ledger(conn, "capture", f"{RUN_ID}/capture-{shard}", system_clock) as run:
+            run.causes["our_outage"].add(username)
+            run.causes["token"].add("ada")
+    with pytest.raises(StorykeepError, match=r"^not captured: our_outage: @ben, @cleo -> "):
+        tasks.summarise()
+
+
+def test_a_shard_that_failed_fails_the_summary(
+    tasks: Any, monkeypatch: pytest.MonkeyPatch, conn: psycopg.Connection
+) -> None:
+    """Its own task is no last one of the DAG, so Airflow would count the run as a success."""
+    tasks.capture_shard(0)
+    monkeypatch.setenv("STORYKEEP_TOKEN_KEYS", "not a key")
+    with pytest.raises(StorykeepError, match="STORYKEEP_TOKEN_KEYS: key 1 is not a Fernet key"):
+        tasks.capture_shard(1)
+    assert conn.execute("select status from app.runs order by run_id").fetchall() == [("ok",), ("failed",)]
+    with pytest.raises(StorykeepError, match=r"^capture: 1 of 2 shards did not end well -> "):
+        tasks.summarise()
+
+
+def test_so_does_one_that_never_began(tasks: Any) -> None:
+    tasks.capture_shard(0)
+    with pytest.raises(StorykeepError, match="1 of 2 shards"):
+        tasks.summarise()

@@ -1,0 +1,288 @@
+"""The console script as a person types it: a process of its own, a real Postgres, and a sandbox for the API."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+from psycopg import sql
+
+from storykeep.clock import system_clock
+from storykeep.local.postgres import EmbeddedPostgres, uri
+from storykeep.sandbox.serve import Running, sandbox
+from storykeep.settings import FLAVOURS, Settings
+from storykeep.warehouse import connect
+
+pytestmark = pytest.mark.integration
+
+# The world's present is the machine's, since only `tick`, `build` and `tokens check` can be told another time.
+NOW = system_clock().replace(microsecond=0)
+RAW = ("story_listings", "stories", "story_insights", "media_files", "dead_letters")
+SHELL = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What a person has: a folder, the settings in the environment, and the command."""
+
+    folder: Path
+    environ: dict[str, str]
+    settings: Settings
+
+    def run(self, *arguments: str, **environ: str) -> "Done":
+        done = subprocess.run(
+            [sys.executable, "-m", "storykeep", *arguments],
+            env=self.environ | environ, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def file(self, name: str, text: str) -> str:
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return name
+
+    def all(self, query: str) -> list[tuple[object, ...]]:
+        with connect(self.settings.warehouse, "storykeep_ingest") as conn:
+            return conn.execute(query).fetchall()
+
+    def raw(self) -> dict[str, object]:
+        return {table: self.all(f"select count(*) from raw.{table}")[0][0] for table in RAW}  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Running]:
+    with sandbox(accounts=14, seed=5, start=NOW - timedelta(days=14), history_days=14) as running:
+        reply = requests.post(f"{running.cdn}/_sandbox/clock", json={"now": NOW.isoformat(), "speed": 1}, timeout=10)
+        assert reply.ok, reply.text
+        yield running
+
+
+@pytest.fixture
+def shell(warehouse: Settings, world: Running, tmp_path: Path) -> Shell:
+    environ = {name: os.environ[name] for name in SHELL if name in os.environ} | {
+        "COLUMNS": "200",
+        "AIRFLOW_CONN_WAREHOUSE": uri(warehouse.warehouse),
+        "AIRFLOW_CONN_WAREHOUSE_ADMIN": uri(warehouse.warehouse_admin),
+        "STORYKEEP_TOKEN_KEYS": warehouse.token_keys[0].get_secret_value(),
+        "STORYKEEP_WORK_DIR": str(tmp_path / "work"),
+        "STORYKEEP_MEDIA_HOSTS": world.cdn.removeprefix("http://"),
+    }
+    for flavour in FLAVOURS:
+        app = {"host": getattr(world, flavour), "login": world.app[flavour].id, "password": world.app[flavour].secret}
+        environ[f"AIRFLOW_CONN_GRAPH_{flavour.upper()}"] = json.dumps(app)
+    return Shell(tmp_path, environ, warehouse)
+
+
+@pytest.fixture
+def accounts(world: Running) -> list[dict[str, str]]:
+    """The rows of the world's accounts file."""
+    return list(csv.DictReader(io.StringIO(get(world, "accounts.csv"))))
+
+
+@pytest.fixture
+def connected(shell: Shell, world: Running) -> Shell:
+    """A shell whose warehouse knows the world's accounts."""
+    done = shell.run("accounts", "import", shell.file("accounts.csv", get(world, "accounts.csv")))
+    assert (done.status, done.out, done.err) == (0, "13 connected, 1 not tracked\n", "")
+    return shell
+
+
+def get(world: Running, name: str) -> str:
+    return requests.get(f"{world.cdn}/_sandbox/{name}", timeout=10).text
+
+
+def csv_of(rows: Sequence[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def tokens_of(rows: Sequence[dict[str, str]]) -> list[str]:
+    tokens = [row[column] for row in rows for column in ("access_token", "page_access_token") if row[column]]
+    assert len(tokens) > 13
+    return tokens
+
+
+def test_db_upgrade_makes_a_warehouse_and_may_run_again(shell: Shell, postgres: EmbeddedPostgres) -> None:
+    fresh = replace(shell.settings.warehouse, database="made_by_the_console")
+    admin = replace(shell.settings.warehouse_admin, database=fresh.database)
+    names = {"AIRFLOW_CONN_WAREHOUSE": uri(fresh), "AIRFLOW_CONN_WAREHOUSE_ADMIN": uri(admin)}
+    try:
+        first, second = (shell.run("db", "upgrade", **names) for _ in range(2))
+        assert (first.status, first.err) == (0, "")
+        assert first.out.startswith("warehouse is at revision ")
+        assert (second.status, second.out) == (0, first.out)
+        assert shell.run("accounts", "list", **names).status == 0
+    finally:
+        with connect(postgres.superuser) as conn:
+            conn.autocommit = True
+            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(fresh.database)))
+
+
+def test_one_bad_row_is_named_and_the_good_ones_go_in(shell: Shell, accounts: list[dict[str, str]]) -> None:
+    accounts[2]["ig_user_id"] = "1.78E+16"
+    file = shell.file("accounts.csv", csv_of(accounts))
+    done = shell.run("accounts", "import", file)
+    assert done.status == 1
+    assert "connected" in done.out
+    fault, verdict = done.err.splitlines()
+    assert fault == (
+        "accounts.csv line 4, column ig_user_id: '1.78E+16' is not a numeric id"
+        " -> digits only, and no spreadsheet's 1.78E+16"
+    )
+    assert verdict == "storykeep: the file has 1 fault (above) -> mend what is told there and import it again"
+    assert len(shell.all("select from app.accounts")) == len(accounts) - 1
+
+
+def test_the_same_accounts_twice_change_nothing(connected: Shell) -> None:
+    query = "select c::text, xmin::text from app.connections as c order by 1"
+    before = connected.all(query)
+    done = connected.run("accounts", "import", "accounts.csv")
+    assert (done.status, done.out) == (0, "13 unchanged, 1 not tracked\n")
+    assert connected.all(query) == before
+
+
+def test_a_file_that_is_not_there_is_one_line(shell: Shell) -> None:
+    done = shell.run("accounts", "import", "nowhere.csv")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "storykeep: nowhere.csv: this file cannot be read (No such file or directory) -> check the path\n"
+    )
+
+
+def test_without_a_token_key_nothing_is_imported(shell: Shell, accounts: list[dict[str, str]]) -> None:
+    done = shell.run("accounts", "import", shell.file("accounts.csv", csv_of(accounts)), STORYKEEP_TOKEN_KEYS="")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("storykeep: STORYKEEP_TOKEN_KEYS: no token key is set -> make one with: python -c ")
+    assert shell.all("select from app.accounts") == []
+
+
+def test_the_list_shows_every_account_and_no_token(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    done = connected.run("accounts", "list")
+    assert (done.status, done.err) == (0, "")
+    assert [row["username"] for row in accounts if row["username"] not in done.out] == []
+    assert done.out.count("not_tracked") == 1
+    assert [token for token in tokens_of(accounts) if token in done.out] == []
+
+
+def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    username = next(row["username"] for row in accounts if row["access_token"])
+    assert connected.run("accounts", "disconnect", f"@{username}").out == (
+        f"@{username} is disconnected; its history is kept\n"
+    )
+    kept = "select username from app.accounts join app.connections using (account_id) where token_encrypted is null"
+    assert connected.all(kept) == [(username,)]
+    again = connected.run("accounts", "disconnect", username)
+    assert (again.status, again.out) == (0, f"{username} was disconnected before\n")
+    unknown = connected.run("accounts", "disconnect", "nobody")
+    assert (unknown.status, unknown.err) == (
+        1,
+        "storykeep: @nobody: there is no such account -> see: storykeep accounts list\n",
+    )
+
+
+def test_campaigns_go_in_once(connected: Shell, world: Running) -> None:
+    file = connected.file("campaigns.yaml", get(world, "campaigns.yaml"))
+    first, second = (connected.run("campaigns", "import", file) for _ in range(2))
+    assert (first.status, first.out, first.err) == (0, "3 brands, 5 campaigns, 8 of them new or changed\n", "")
+    assert (second.status, second.out) == (0, "3 brands, 5 campaigns, 0 of them new or changed\n")
+    listed = connected.run("campaigns", "list")
+    ids = [str(campaign_id) for (campaign_id,) in connected.all("select campaign_id from app.campaigns")]
+    assert len(ids) == 5
+    assert [campaign_id for campaign_id in ids if campaign_id not in listed.out] == []
+
+
+def test_the_same_tick_twice_changes_nothing(connected: Shell) -> None:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    first = connected.run("tick", "--at", at)
+    assert first.status == 0, first.err
+    assert "listings" in first.out
+    before = connected.raw()
+    assert before["story_insights"]
+    assert connected.all("select distinct captured_at from raw.story_listings") == [(NOW,)]
+    second = connected.run("tick", "--at", at)
+    assert second.status == 0, second.err
+    assert connected.raw() == before
+
+
+def test_no_token_is_printed_by_a_tick(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    done = connected.run("tick")
+    assert "listings" in done.out
+    assert [token for token in tokens_of(accounts) if token in done.out + done.err] == []
+
+
+def test_a_lost_token_key_costs_the_accounts_that_it_locked_and_no_other(
+    shell: Shell, accounts: list[dict[str, str]]
+) -> None:
+    victim, *others = accounts
+    assert victim["access_token"], "the first account of the world is connected"
+    lost = Fernet.generate_key().decode()
+    shell.run("accounts", "import", shell.file("one.csv", csv_of([victim])), STORYKEEP_TOKEN_KEYS=lost)
+    shell.run("accounts", "import", shell.file("others.csv", csv_of(others)))
+    done = shell.run("tick")
+    assert done.status == 1
+    handle = f"@{victim['username']}"
+    assert f"{handle}" in done.err.splitlines()[0]
+    assert "none of the token keys opens this token -> put the key that locked it back" in done.err
+    assert done.err.splitlines()[-1].startswith(f"storykeep: not captured: our_outage: {handle} -> ")
+    assert shell.all("select status, causes -> 'our_outage' from app.runs where kind = 'capture'") == [
+        ("trouble", [victim["username"]])
+    ]
+    listed = shell.all("select count(distinct account_id) from raw.story_listings where status = 'ok'")
+    assert listed[0][0] == len([row for row in others if row["access_token"]]) - 1  # one token of the world is expired
+
+
+def test_token_trouble_is_told_once(connected: Shell) -> None:
+    first = connected.run("tokens", "check")
+    assert first.status == 1
+    lines = [line for line in first.err.splitlines() if " left; " in line or "no end known; " in line]
+    assert len(lines) == 3
+    assert all(line.startswith("@") for line in lines)
+    for what in ("expired (token_expired)", "data_access_ending", "missing_scope: instagram_manage_insights"):
+        assert sum(what in line for line in lines) == 1, what
+    second = connected.run("tokens", "check")
+    assert (second.status, second.out) == (0, "every connection is well, or its trouble was told before\n")
+
+
+def test_status_is_unwell_until_a_tick_has_been(connected: Shell) -> None:
+    before = connected.run("status")
+    assert before.status == 1
+    assert "UNHEALTHY: no capture tick has ever finished well" in before.out
+    assert connected.run("tick").status == 0
+    after = connected.run("status")
+    assert (after.status, after.err) == (0, "")
+    assert "UNHEALTHY" not in after.out
+    with connect(connected.settings.warehouse, "storykeep_ingest") as conn:
+        conn.execute("update app.runs set finished_at = finished_at - interval '2 h'")
+    stale = connected.run("status")
+    assert stale.status == 1
+    assert "UNHEALTHY: the last good tick is 2 h" in stale.out
+
+
+def test_a_database_that_is_not_there_is_one_line(shell: Shell, postgres: EmbeddedPostgres) -> None:
+    empty = uri(replace(shell.settings.warehouse, database="never_made"))
+    done = shell.run("tick", AIRFLOW_CONN_WAREHOUSE=empty)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"storykeep: Postgres 'never_made' at 127.0.0.1:{postgres.port}: ")
+    assert done.err.count("\n") == 1
+    assert 'database "never_made" does not exist' in done.err
