@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import yaml
 from tests.dbt.world import AS_OF
 
-from storykeep.settings import Settings
+from storykeep.causes import Cause
+from storykeep.settings import PROJECT, Settings
 from storykeep.transform import dbt
 
 pytestmark = pytest.mark.integration
@@ -28,3 +30,11 @@ def test_the_password_is_in_no_file(built: Settings) -> None:
     assert (built.work_dir / "data_docs" / "index.html") in files
     assert (built.work_dir / "dbt" / "target" / "manifest.json") in files
     assert [path for path in files if password in path.read_bytes()] == []
+
+
+def test_the_marts_know_the_causes_that_capture_writes() -> None:
+    models = yaml.safe_load((PROJECT / "dbt/models/marts/stories/_stories__models.yml").read_text())["models"]
+    (coverage,) = [model for model in models if model["name"] == "fct_capture_coverage"]
+    (column,) = [column for column in coverage["columns"] if column["name"] == "gap_cause"]
+    (accepted,) = [test["accepted_values"] for test in column["data_tests"] if "accepted_values" in test]
+    assert set(accepted["arguments"]["values"]) == set(map(str, Cause))

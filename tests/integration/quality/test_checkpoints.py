@@ -12,7 +12,7 @@ from tests.dbt.world import AS_OF, at, fill, insert, landed, reading
 from storykeep.errors import StorykeepError
 from storykeep.quality import watermarks
 from storykeep.quality.checkpoint import Batch, never, run
-from storykeep.quality.landing import CAUSES, check_landing
+from storykeep.quality.landing import check_landing
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
@@ -30,12 +30,6 @@ def test_an_empty_warehouse_passes_with_a_note(warehouse: Settings, caplog: pyte
     caplog.set_level(logging.INFO)
     assert check_landing(warehouse, AS_OF).rows == 0
     assert "nothing has landed since the last build" in caplog.text
-
-
-def test_the_causes_are_those_that_capture_writes() -> None:
-    from storykeep.capture.causes import Cause
-
-    assert set(CAUSES) == {cause.value for cause in Cause}
 
 
 def test_only_rows_after_the_watermark_are_checked(warehouse: Settings, conn: psycopg.Connection) -> None:
