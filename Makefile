@@ -20,7 +20,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up down test lint format lock clean
+.PHONY: help install install-dev demo up down bench test lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ up: install ## the same, and it stays up and prints its URLs
 
 down: install ## stop whatever a demo left running
 	$(BIN)/python -m storykeep.local.down
+
+bench: install ## what a tick costs against the usual loop, and how fast rows land
+	$(BIN)/python bench/bench.py
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

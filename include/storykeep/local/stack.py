@@ -56,9 +56,17 @@ class LocalStack:
         self.folder.mkdir(parents=True)
         self.postgres.start()
 
-    def start_sandbox(self, *, accounts: int, seed: int, start: datetime, history_days: int) -> None:
+    def start_sandbox(
+        self, *, accounts: int, seed: int, start: datetime, history_days: int, latency_ms: int = 0
+    ) -> None:
         """Start a sandbox whose clock stands still at `start`."""
-        options = {"accounts": accounts, "seed": seed, "start": start.isoformat(), "history-days": history_days}
+        options = {
+            "accounts": accounts,
+            "seed": seed,
+            "start": start.isoformat(),
+            "history-days": history_days,
+            "latency-ms": latency_ms,
+        }
         command = [sys.executable, "-m", "storykeep", "sandbox", "serve", "--speed", "0"]
         self._processes.launch("sandbox", command + [f"--{name}={value}" for name, value in options.items()], {})
 
