@@ -22,6 +22,7 @@ from storykeep.accounts import registry
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
 from storykeep.clock import Clock
+from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
 from storykeep.graph.client import GraphClient
 from storykeep.landing.loader import land
@@ -66,7 +67,7 @@ def archive_media(
     """Archive the files of all stories that still run and are not archived yet; None when there are none.
 
     What cannot be had is kept in raw.media_files with its cause and tried again an hour later, unless the API gave no
-    link at all.
+    link at all. Raises StorykeepError when the storage takes no files; they are tried again at the next run.
     """
     wanted = _wanted(conn, clock())
     if not wanted:
@@ -132,6 +133,12 @@ def _archive(
             break
         except MediaMissingError as error:
             found = {"status": "missing", "cause": str(error)}
+        except OSError as error:
+            raise StorykeepError(
+                f"the file of story {wanted.story_id} cannot be kept: {error.strerror or error}",
+                where=settings.media_root,
+                remedy="free or mend the storage; files are tried again at the next tick, while their story runs",
+            ) from error
     if found["status"] == "missing":
         log.warning("story %s has no %s: %s", wanted.story_id, wanted.kind, found["cause"])
     return MediaFile(

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from storykeep.capture.engine import raise_trouble
+from storykeep.capture.engine import capture, raise_trouble
+from storykeep.capture.media import archive_media
+from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
+from storykeep.graph.client import open_clients
+from storykeep.sandbox import switches
 from storykeep.settings import Connection
 
 from .conftest import Scene
@@ -222,3 +226,28 @@ def test_media_is_archived_once_under_the_hash_of_its_bytes(scene: Scene) -> Non
     scene.tick(MINUTES_5)
     new_stories = scene.one("select count(*) from app.story_clock where first_seen_at = %s", scene.now)
     assert raw_counts(scene)["media_files"] - before <= 2 * new_stories
+
+
+def test_a_storage_that_takes_no_files_is_named_and_costs_no_reading(scene: Scene, tmp_path: Path) -> None:
+    blocked = tmp_path / "a file where a folder should be"
+    blocked.touch()
+    there = scene.settings
+    scene.settings = replace(there, media_root=str(blocked))
+    with pytest.raises(StorykeepError, match="cannot be kept.*free or mend the storage"):
+        scene.tick()
+    assert raw_counts(scene)["story_insights"] > 0
+    scene.settings = there
+    scene.tick(MINUTES_5)
+    assert scene.one("select count(*) from raw.media_files where status = 'archived'") > 0
+
+
+def test_a_dead_link_is_replaced_by_a_fresh_one(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switches, "LINK_LIFE", timedelta(hours=1))
+    clients = open_clients(scene.settings)
+    capture(scene.conn, scene.settings, clients, fixed_clock(scene.now), "without media")
+    scene.now += timedelta(hours=2)
+    scene.control("POST", "clock", {"now": scene.now.isoformat()})
+    archive_media(scene.conn, scene.settings, clients, fixed_clock(scene.now), "media alone")
+    found = dict(scene.all("select status, count(*) from raw.media_files group by status"))
+    assert found["archived"] >= len(scene.live()) / 2
+    assert scene.one("select count(*) from raw.media_files where cause = 'http_403'") == 0
