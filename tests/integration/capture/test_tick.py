@@ -233,7 +233,7 @@ def test_a_storage_that_takes_no_files_is_named_and_costs_no_reading(scene: Scen
     blocked.touch()
     there = scene.settings
     scene.settings = replace(there, media_root=str(blocked))
-    with pytest.raises(StorykeepError, match="cannot be kept.*free or mend the storage"):
+    with pytest.raises(StorykeepError, match=r"cannot be kept.*free or mend the storage"):
         scene.tick()
     assert raw_counts(scene)["story_insights"] > 0
     scene.settings = there
