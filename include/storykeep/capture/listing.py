@@ -1,6 +1,7 @@
 """Lists the live stories of accounts, page by page, and lands the nodes and the proof of the listing."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, Story, StoryListing
 
 CHUNK = 50
+# What dbt and Postgres can read too; anything else would stop the builds of all accounts.
+_ID = re.compile("[0-9]{1,30}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:?[0-9]{2})")
 
 
 @dataclass
@@ -137,17 +141,20 @@ def _take_node(tick: Tick, answer: Answer, node: Any, listing: _Listing, chunk: 
 
 
 def _story_clock(account_id: str, node: Any) -> StoryClock:
-    if not isinstance(node, dict) or not str(node.get("id")).isdecimal():
+    if not isinstance(node, dict) or not _ID.fullmatch(str(node.get("id"))):
         raise UnlandableError("a story without a decimal id")
     posted_at = _posted_at(node)
     return StoryClock(str(node["id"]), account_id, posted_at, posted_at + STORY_LIFE, None)
 
 
 def _posted_at(node: dict[str, Any]) -> datetime:
+    text = str(node.get("timestamp"))
     try:
-        return parse_time(str(node.get("timestamp")))
-    except StorykeepError as error:
-        raise UnlandableError(f"story {node['id']}: timestamp {error.what}") from None
+        if _TIME.fullmatch(text):
+            return parse_time(text)
+    except StorykeepError:
+        pass  # such as a 31st of June: no time either
+    raise UnlandableError(f"story {node['id']}: the timestamp {text!r} is not a time")
 
 
 def _as_bytes(node: Any) -> bytes:

@@ -1,7 +1,7 @@
 """Reads the insights of stories, group by group, and lands each reply with its status."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,7 +114,7 @@ def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
         body = payload.decode(answer.raw)
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
             raise UnlandableError("the reply has no list 'data'")
-        if fault := payload.fault(body):
+        if fault := payload.fault(body) or _no_counts(body["data"]):
             raise UnlandableError(fault)
     except UnlandableError as reason:
         chunk.rows.append(tick.dead_letter(answer.ask, "insights", str(reason), answer.raw))
@@ -123,6 +123,34 @@ def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
     if body["data"]:
         chunk.read.add(key_of(answer.ask).story_id)
     return None
+
+
+def _no_counts(metrics: list[Any]) -> str | None:
+    """Why these are not named counts, or None when they are: what dbt could not read would stop every build."""
+    for metric in metrics:
+        if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
+            return "a metric without a name"
+        for key, part in _parts(metric):
+            if key == "value" and not _is_count(part):
+                return f"{metric['name']}: {part!r} is not a count"
+            if key in ("breakdowns", "results") and not isinstance(part, list):
+                return f"{metric['name']}: its {key} are no list"
+    return None
+
+
+def _parts(part: Any) -> Iterator[tuple[str, Any]]:
+    """Every key with what stands under it, at any depth."""
+    if isinstance(part, dict):
+        for key, inner in part.items():
+            yield key, inner
+            yield from _parts(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _parts(inner)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) -> None:
