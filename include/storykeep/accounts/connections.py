@@ -80,13 +80,13 @@ def mark(
     at: datetime,
     *,
     among: Collection[State] = frozenset(State) - GOODBYE,
-    consent: datetime | None = None,
+    used: bytes | None = None,
 ) -> bool:
     """Give a connection a status, and append the event, if that changes it; says whether it did.
 
     The one way to change a status besides import and disconnect. Nothing happens when the present status is not
-    `among` those that may change. `consent` is the `connected_at` of the connection whose token was used: a verdict
-    over it does not touch a newer consent. Does not commit: the change belongs to the caller's transaction.
+    `among` those that may change. `used` is the encrypted token that was asked with: a verdict over it does not touch
+    a newer one, from a reconnect or a renewal. Does not commit: the change belongs to the caller's transaction.
     """
     cursor = conn.execute(
         """
@@ -98,7 +98,7 @@ def mark(
             where account_id = %(account_id)s
                 and (status, reason) is distinct from (%(status)s, %(reason)s)
                 and status = any(%(among)s)
-                and connected_at = coalesce(%(consent)s, connected_at)
+                and (%(used)s::bytea is null or token_encrypted = %(used)s)
             returning account_id
         )
         insert into app.connection_events (account_id, happened_at, kind, status, reason)
@@ -111,37 +111,44 @@ def mark(
             "reason": reason.value if reason else None,
             "at": at,
             "among": [state.value for state in among],
-            "consent": consent,
+            "used": used,
         },
     )
     return cursor.rowcount == 1
 
 
 def react(
-    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, consent: datetime | None = None
+    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, used: bytes | None = None
 ) -> bool:
     """End or degrade a connection whose token was just refused; says whether that changed it.
 
-    The first refusal counts: a connection that has ended keeps its reason. Other errors change nothing.
+    The first refusal counts: a connection that has ended keeps its reason. Other errors change nothing, and neither
+    does a refusal of insights while the token is known to hold their permission: it is about the one story.
     """
     if isinstance(error, ReconnectError):
         reason = Reason(error.reason)
-        return mark(conn, account_id, AFTER_REFUSAL[reason], reason, at, among=CAPTURED, consent=consent)
+        return mark(conn, account_id, AFTER_REFUSAL[reason], reason, at, among=CAPTURED, used=used)
     if isinstance(error, PermissionMissingError):
-        status, reason = _without_permission(conn, account_id, error, at)
-        return mark(conn, account_id, status, reason, at, among=CAPTURED, consent=consent)
+        verdict = _without_permission(conn, account_id, error, at)
+        return verdict is not None and mark(conn, account_id, *verdict, at, among=CAPTURED, used=used)
     return False
 
 
 def _without_permission(
     conn: psycopg.Connection, account_id: str, error: PermissionMissingError, at: datetime
-) -> tuple[State, Reason]:
+) -> tuple[State, Reason] | None:
     """After the end of data access every permission is refused, so the clock is asked before the scope is blamed."""
     row = conn.execute(
-        "select data_access_expires_at <= %s from app.connections where account_id = %s", [at, account_id]
+        "select data_access_expires_at <= %s, login_flavour, scopes from app.connections where account_id = %s",
+        [at, account_id],
     ).fetchone()
-    if row and row[0]:
+    if row is None:
+        return None
+    has_ended, flavour, scopes = row
+    if has_ended:
         return State.DATA_ACCESS_ENDED, Reason.DATA_ACCESS_ENDED
     if error.scope in READ_SCOPE.values():
         return State.NEEDS_ACTION, Reason.MISSING_SCOPE
+    if INSIGHTS_SCOPE[flavour] in (scopes or ()):
+        return None
     return State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE

@@ -80,7 +80,7 @@ def _inspect(
     facts = tokens.inspect(client, token)
     if not facts.is_valid:
         reason = Reason(facts.reason or Reason.TOKEN_INVALID)
-        mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, consent=before.connected_at)
+        mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, used=before.token_encrypted)
         conn.commit()
         return
     after = learned(before, facts, now)
@@ -112,8 +112,12 @@ def _renewed(
         {**vars(kept), "new": kept.token_encrypted, "old": old.token_encrypted},
     )
     conn.commit()
-    log.info("%s: the token was renewed, to last until %s", old.label, new.expires_at or "a time not told")
+    log.info("%s: the token was renewed, to last until %s", old.label, _minute(new.expires_at))
     return kept
+
+
+def _minute(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "a time not told"
 
 
 def _keep(conn: psycopg.Connection, before: Held, after: Held, now: datetime) -> None:
@@ -131,7 +135,7 @@ def _keep(conn: psycopg.Connection, before: Held, after: Held, now: datetime) ->
         {**vars(after), "now": now},
     )
     status, reason = judge(before, after, now)
-    mark(conn, before.account_id, status, reason, now, consent=before.connected_at)
+    mark(conn, before.account_id, status, reason, now, used=after.token_encrypted)
     conn.commit()
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from storykeep.accounts.vault import Vault
 from storykeep.errors import StorykeepError
 from storykeep.settings import Flavour
 
-Outcome = Literal["connected", "reconnected", "unchanged", "not tracked"]
+Outcome = Literal["connected", "reconnected", "unchanged", "not tracked", "still disconnected"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Connection:
     username: str
     login_flavour: Flavour
     token: SecretStr
+    token_encrypted: bytes = field(repr=False)  # names this very token in a verdict over it
     status: str
     can_read_insights: bool
-    connected_at: datetime
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,9 @@ def capturable(
                 one.username,
                 one.login_flavour,
                 token,
+                one.token_encrypted,
                 one.status,
                 can_read_insights=one.state is not State.CONNECTED_NO_INSIGHTS,
-                connected_at=one.connected_at,
             )
         )
     return connections, unreadable
@@ -186,12 +186,13 @@ def capturable(
 def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime) -> Outcome:
     account_id = _keep_account(conn, row, now)
     known = conn.execute(
-        "select token_hash from app.connections where account_id = %s for update", [account_id]
+        "select token_hash, status from app.connections where account_id = %s for update", [account_id]
     ).fetchone()
     if row.token is None:
         return "unchanged" if known else "not tracked"
     if known and known[0] == _hash(row.token.get_secret_value()):
-        return "unchanged"
+        # Who said goodbye stays so until the creator consents anew, which brings another token.
+        return "still disconnected" if known[1] in GOODBYE else "unchanged"
     _connect(conn, vault, account_id, row, row.token, now)
     outcome: Outcome = "reconnected" if known else "connected"
     _append_event(conn, account_id, now, outcome, State.CONNECTED)

@@ -66,7 +66,7 @@ def judge(before: Held, after: Held, now: datetime) -> tuple[State, Reason | Non
         return State.NEEDS_ACTION, Reason.MISSING_SCOPE
     if missing:
         return State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE
-    if _still_refused(before):
+    if _still_refused(before, after):
         return before.state, before.why
     if _ends_soon(after.data_access_expires_at, now):
         return State.EXPIRING, Reason.DATA_ACCESS_ENDING
@@ -75,11 +75,14 @@ def judge(before: Held, after: Held, now: datetime) -> tuple[State, Reason | Non
     return State.CONNECTED, None
 
 
-def _still_refused(before: Held) -> bool:
+def _still_refused(before: Held, after: Held) -> bool:
     """Whether capture was refused something that an inspection does not see, so that a good inspection heals nothing.
 
-    Otherwise inspection and capture would take turns, and each turn would alarm somebody.
+    Otherwise inspection and capture would take turns, and each turn would alarm somebody. Insights come back once
+    their permission is seen, since capture believes that; where scopes are never told, only a reconnect brings them.
     """
+    if before.state is State.CONNECTED_NO_INSIGHTS:
+        return after.scopes is None
     if before.why is Reason.MISSING_SCOPE:
         return not missing_scopes(before.login_flavour, before.scopes)
     return before.why is Reason.PAGE_ROLE_LOST

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -155,12 +155,11 @@ def read_document(path: Path) -> Document:
     """
     top = _load(path)
     faults: list[StorykeepError] = []
-    brands = dict(_parts(Brand, "brands", top, faults))
-    campaigns = dict(_parts(Campaign, "campaigns", top, faults))
-    faults += _repeated("brands", (brand.brand_id for brand in brands.values()))
-    faults += _repeated("campaigns", (campaign.campaign_id for campaign in campaigns.values()))
+    brands = list(_parts(Brand, "brand", path, top["brands"], faults))
+    campaigns = list(_parts(Campaign, "campaign", path, top["campaigns"], faults))
+    faults += _repeated(place for place, _ in (*brands, *campaigns))
     named = (item.get("brand_id") for item in top["brands"] if isinstance(item, dict))
-    return Document(brands, campaigns, frozenset(str(name) for name in named), tuple(faults))
+    return Document(dict(brands), dict(campaigns), frozenset(str(name) for name in named), tuple(faults))
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
@@ -188,14 +187,21 @@ P = TypeVar("P", bound=_Part)
 
 
 def _parts(
-    kind: type[P], name: str, top: Mapping[str, list[Any]], faults: list[StorykeepError]
+    kind: type[P], name: str, path: Path, items: Sequence[Any], faults: list[StorykeepError]
 ) -> Iterator[tuple[str, P]]:
     """Each good item of a list with its place; the faults of the others go into `faults`."""
-    for number, item in enumerate(top[name]):
+    for number, item in enumerate(items):
+        place = f"{path.name}: {_called(name, number, item)}"
         try:
-            yield f"{name}[{number}]", kind.model_validate(item)
+            yield place, kind.model_validate(item)
         except ValidationError as error:
-            faults += [_told(f"{name}[{number}]", detail) for detail in error.errors(include_url=False)]
+            faults += [_told(place, detail) for detail in error.errors(include_url=False)]
+
+
+def _called(name: str, number: int, item: object) -> str:
+    """How people find the item in the file: by its id or, without a usable one, by its number from 1 on."""
+    its_id = item.get(f"{name}_id") if isinstance(item, dict) else None
+    return f"{name} {its_id.strip()!r}" if isinstance(its_id, str) and its_id.strip() else f"{name} number {number + 1}"
 
 
 REMEDIES = {
@@ -209,17 +215,17 @@ REMEDIES = {
 
 
 def _told(place: str, detail: ErrorDetails) -> StorykeepError:
-    path = place + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
     remedy = detail.get("ctx", {}).get("remedy") or REMEDIES.get(detail["type"], "correct it")
     value = detail["input"]
     shown = f" (it is {value!r})" if isinstance(value, str | int | float) and detail["type"] != "missing" else ""
-    return StorykeepError(f"{detail['msg']}{shown}", where=path, remedy=remedy)
+    return StorykeepError(f"{detail['msg']}{shown}", where=f"{place}: {key}" if key else place, remedy=remedy)
 
 
-def _repeated(name: str, ids: Iterable[str]) -> list[StorykeepError]:
+def _repeated(places: Iterable[str]) -> list[StorykeepError]:
     return [
-        StorykeepError(f"{one!r} stands {times} times", where=name, remedy="keep one")
-        for one, times in Counter(ids).items()
+        StorykeepError(f"stands {times} times", where=place, remedy="keep one")
+        for place, times in Counter(places).items()
         if times > 1
     ]
 

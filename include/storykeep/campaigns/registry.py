@@ -89,7 +89,7 @@ def _unknown_brands(conn: psycopg.Connection, document: Document) -> list[Storyk
     return [
         StorykeepError(
             f"there is no brand {campaign.brand_id!r}",
-            where=f"{place}.brand_id",
+            where=f"{place}: brand_id",
             remedy="add it under brands, or correct the id",
         )
         for place, campaign in document.campaigns.items()
@@ -106,7 +106,7 @@ def _participants(conn: psycopg.Connection, document: Document) -> tuple[dict[st
     ):
         found.setdefault(handle, []).append(account_id)
     faults = [
-        _not_one(f"{place}.participants[{number}].username", part.username, len(found.get(part.username, ())))
+        _not_one(f"{place}: participants[{number}].username", part.username, len(found.get(part.username, ())))
         for place, campaign in document.campaigns.items()
         for number, part in enumerate(campaign.participants)
         if len(found.get(part.username, ())) != 1

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,6 +28,8 @@ from storykeep.settings import Flavour
 
 log = logging.getLogger(__name__)
 
+# What one call to the Batch API takes.
+CHUNK = 50
 # How long a throttled pool rests when the reply does not say. Calls made meanwhile would lengthen the block.
 REST = timedelta(minutes=15)
 
@@ -50,7 +52,10 @@ def key_of(ask: Ask) -> AskKey:
 
 @dataclass
 class Tick:
-    """What one tick works with; `connections` by account id, `blocked` the pools that must not be called."""
+    """What one tick works with; `connections` by account id, `blocked` the pools that must not be called.
+
+    `lost` are the accounts whose connection ended during this tick, `listed` those whose listing was tried.
+    """
 
     conn: psycopg.Connection
     clients: Mapping[Flavour, GraphClient]
@@ -59,6 +64,7 @@ class Tick:
     connections: Mapping[str, Connection]
     blocked: set[str]
     lost: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
 
     @property
     def now(self) -> datetime:
@@ -72,18 +78,19 @@ class Tick:
             return False
         return not self.blocked & {connection.ig_user_id, app_pool(connection.login_flavour)}
 
-    def answers(self, asks: Iterable[Ask], size: int) -> Iterator[list[Answer]]:
-        """Send `asks` in chunks of `size`, each of one flavour, and yield the answers chunk by chunk.
+    def answers(self, groups: Iterable[Sequence[Ask]]) -> Iterator[list[Answer]]:
+        """Send groups of one account's asks in chunks, each of one flavour, and yield the answers chunk by chunk.
 
-        Whether an account may be asked is looked at again right before each chunk. The next chunk is not sent before
-        the caller has dealt with this one.
+        A group is never cut. Whether an account may be asked is looked at again right before each chunk, and the next
+        chunk is not sent before the caller has dealt with this one.
         """
-        by_flavour: dict[Flavour, list[Ask]] = defaultdict(list)
-        for ask in asks:
-            by_flavour[self.connections[key_of(ask).account_id].login_flavour].append(ask)
+        by_flavour: dict[Flavour, list[Sequence[Ask]]] = defaultdict(list)
+        for group in groups:
+            by_flavour[self.connections[key_of(group[0]).account_id].login_flavour].append(group)
         for flavour, mine in by_flavour.items():
-            for start in range(0, len(mine), size):
-                askable = [ask for ask in mine[start : start + size] if self.can_ask(key_of(ask).account_id)]
+            for chunk in _packed(mine):
+                self.blocked |= clocks.blocked_pools(self.conn, self.clock())
+                askable = [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]
                 for answers in self.clients[flavour].answer(askable):
                     self.run.counts["calls"] += len(answers)
                     yield answers
@@ -95,15 +102,17 @@ class Tick:
             return
         connection = self.connections[account_id]
         cause = cause_of(error)
+        if connection.username not in self.run.causes[cause]:  # said once, however many replies say it
+            log.warning("@%s: %s (%s)", connection.username, error, cause)
         self.run.causes[cause].add(connection.username)
-        log.warning("@%s: %s (%s)", connection.username, error, cause)
         if isinstance(error, ThrottledError):
             pool = app_pool(connection.login_flavour) if error.scope == "app" else connection.ig_user_id
             self.blocked.add(pool)
             clocks.block_pool(self.conn, pool, self.clock() + (error.wait or REST), self.clock())
         if isinstance(error, ReconnectError | PermissionMissingError):
-            self.lost.add(account_id)
-            registry.react(self.conn, account_id, error, self.clock(), consent=connection.connected_at)
+            ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
+            if ended or isinstance(error, ReconnectError):
+                self.lost.add(account_id)
 
     def dead_letter(self, ask: Ask, endpoint: str, reason: str, body: bytes) -> DeadLetter:
         """A reply, or the part of one, that is kept as bytes, less its secrets, because it cannot land."""
@@ -130,6 +139,18 @@ class Tick:
         if not isinstance(answer.error, UnreadableError) or not answer.raw:
             return []
         return [self.dead_letter(answer.ask, endpoint, str(answer.error), answer.raw)]
+
+
+def _packed(groups: Iterable[Sequence[Ask]]) -> Iterator[list[Ask]]:
+    """Whole groups together, up to CHUNK asks."""
+    chunk: list[Ask] = []
+    for group in groups:
+        if chunk and len(chunk) + len(group) > CHUNK:
+            yield chunk
+            chunk = []
+        chunk = [*chunk, *group]
+    if chunk:
+        yield chunk
 
 
 def app_pool(flavour: Flavour) -> str:

@@ -98,6 +98,7 @@ class Transport:
                     status=response.status_code,
                 )
             if self._monotonic() > deadline:
+                self._breaker.silent()
                 raise UnreachableError(f"the reply took more than {WHOLE_SECONDS:.0f} s")
         return bytes(body)
 

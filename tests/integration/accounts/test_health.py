@@ -155,17 +155,36 @@ def test_what_capture_found_is_told(conn: psycopg.Connection, vault: Vault, meta
     assert meta.inspected == [], "a dead token is not tried again"
 
 
-def test_capture_and_inspection_do_not_take_turns(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
-    """Capture is refused insights although the scope is granted, such as when a Page task is missing."""
-    bring(conn, vault, NORA)
-    meta.facts["tok-nora"] = facts()
+def refused_hourly(conn: psycopg.Connection, vault: Vault, ig_user_id: str, scope: str) -> list[Alert]:
+    """Four hours in each of which capture is refused insights, and then the watch comes."""
+    alerts: list[Alert] = []
     for hour in range(4):
         at = NOW + hour * DAY / 24
-        react(conn, account_id_of("1001"), PermissionMissingError("no", scope="instagram_manage_insights"), at)
+        react(conn, account_id_of(ig_user_id), PermissionMissingError("no", scope=scope), at)
         conn.commit()
-        alerts = watch(conn, vault, at)
-        assert told(alerts) == ([("nora", "status", "connected_no_insights")] if hour == 0 else [])
-        assert state(conn) == ("connected_no_insights", "missing_scope")
+        alerts += watch(conn, vault, at)
+    return alerts
+
+
+def test_capture_and_inspection_do_not_take_turns(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    """Where scopes are never told, a refusal of insights stands, and is told once."""
+    bring(conn, vault, OMAR.replace("tok-omar,", "tok-omar,2027-01-19T12:00:00Z"))
+    meta.facts["tok-omar"] = TokenFacts(True)
+    alerts = refused_hourly(conn, vault, "1002", "instagram_business_manage_insights")
+    assert told(alerts) == [("omar", "status", "connected_no_insights")]
+    assert state(conn, "omar") == ("connected_no_insights", "missing_scope")
+
+
+def test_an_inspection_that_sees_the_insights_scope_heals_for_good(
+    conn: psycopg.Connection, vault: Vault, meta: Meta
+) -> None:
+    """The refusal came before the first inspection: it may have been about one story with hardly a viewer."""
+    bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = facts()
+    react(conn, account_id_of("1001"), PermissionMissingError("no", scope="instagram_manage_insights"), NOW)
+    assert state(conn) == ("connected_no_insights", "missing_scope")
+    assert refused_hourly(conn, vault, "1001", "instagram_manage_insights") == []
+    assert state(conn) == ("connected", None)
 
 
 def test_disconnected_accounts_are_left_in_peace(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
@@ -176,17 +195,22 @@ def test_disconnected_accounts_are_left_in_peace(conn: psycopg.Connection, vault
 
 
 @pytest.mark.parametrize("row", [NORA, OMAR])
-def test_renews_and_writes_the_new_token(conn: psycopg.Connection, vault: Vault, meta: Meta, row: str) -> None:
+def test_renews_and_writes_the_new_token(
+    conn: psycopg.Connection, vault: Vault, meta: Meta, row: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     old = row.split(",")[3]
     bring(conn, vault, row.replace(f"{old},", f"{old},2026-11-23T12:00:00Z"))
     meta.facts[old] = facts(token_left=2 * DAY)
-    meta.renewals[old] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    lasts_until = NOW + 60 * DAY + timedelta(microseconds=7)
+    meta.renewals[old] = NewToken(SecretStr("tok-new"), lasts_until)
     assert watch(conn, vault) == []
+    assert "the token was renewed, to last until 2027-01-20 12:00 UTC\n" in caplog.text
     (connection,), _ = capturable(conn, vault, shard=0, shards=1)
     assert connection.token.get_secret_value() == "tok-new"
     assert connection.status == "connected"
     (kept,) = held(conn)
-    assert (kept.token_expires_at, kept.token_issued_at) == (NOW + 60 * DAY, NOW)
+    assert (kept.token_expires_at, kept.token_issued_at) == (lasts_until, NOW)
     meta.facts["tok-new"] = facts(token_left=60 * DAY)
     assert watch(conn, vault) == []
     assert (meta.inspected, meta.renewed) == ([old, "tok-new"], [old])

@@ -178,7 +178,7 @@ def test_neither_capture_nor_the_old_file_undoes_a_goodbye(conn: psycopg.Connect
     bring(conn, vault, NORA)
     disconnect(conn, "nora", LATER)
     assert not mark(conn, NORA_ID, State.CONNECTED, None, LATER)
-    assert bring(conn, vault, NORA).outcomes == {"unchanged": 1}
+    assert bring(conn, vault, NORA).outcomes == {"still disconnected": 1}
     assert connection_of(conn)["status"] == "disconnected"
     assert bring(conn, vault, NORA.replace("EAAtoken", "EAAnew")).outcomes == {"reconnected": 1}
 
@@ -290,11 +290,39 @@ def test_other_errors_leave_the_connection_alone(conn: psycopg.Connection, vault
     assert connection_of(conn)["status"] == "connected"
 
 
+@pytest.mark.parametrize("scope", ["instagram_manage_insights", ""])
+def test_a_refusal_of_insights_that_the_token_holds_is_about_the_story(
+    conn: psycopg.Connection, vault: Vault, scope: str
+) -> None:
+    bring(conn, vault, NORA)
+    refusal = PermissionMissingError("no", scope=scope)
+    hold = "update app.connections set scopes = %s where account_id = %s"
+    conn.execute(hold, [["instagram_basic", "instagram_manage_insights"], NORA_ID])
+    assert not react(conn, NORA_ID, refusal, NOW)
+    assert connection_of(conn)["status"] == "connected"
+    conn.execute(hold, [["instagram_basic"], NORA_ID])
+    assert react(conn, NORA_ID, refusal, NOW)
+
+
+def test_a_verdict_over_the_old_token_does_not_touch_a_renewed_one(conn: psycopg.Connection, vault: Vault) -> None:
+    bring(conn, vault, NORA)
+    (asked,), _ = capturable(conn, vault, shard=0, shards=1)
+    renewed = vault.lock(SecretStr("EAArenewed"))
+    conn.execute("update app.connections set token_encrypted = %s where account_id = %s", [renewed, NORA_ID])
+    for late_answer in (
+        ReconnectError("dead", reason="token_expired"),
+        PermissionMissingError("no", scope="instagram_basic"),
+    ):
+        assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)
+    assert connection_of(conn)["status"] == "connected"
+    assert "token_encrypted" not in repr(asked)
+
+
 def test_a_verdict_over_the_old_consent_does_not_touch_the_new_one(conn: psycopg.Connection, vault: Vault) -> None:
     bring(conn, vault, NORA)
     (asked,), _ = capturable(conn, vault, shard=0, shards=1)
     bring(conn, vault, NORA.replace("EAAtoken", "EAAnew"), now=LATER)
     late_answer = ReconnectError("dead", reason="token_expired")
-    assert not react(conn, NORA_ID, late_answer, LATER, consent=asked.connected_at)
+    assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)
     (asked,), _ = capturable(conn, vault, shard=0, shards=1)
-    assert react(conn, NORA_ID, late_answer, LATER, consent=asked.connected_at)
+    assert react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)

@@ -117,9 +117,9 @@ def test_unknown_participants_and_brands_are_named_and_nothing_goes_in(conn: psy
     result = import_campaigns(conn, path)
     assert result.changed == 0
     assert {fault.where: fault.what for fault in result.faults} == {
-        "brands[0].currency": "String should match pattern '^[A-Z]{3}$' (it is 'euro')",
-        "campaigns[0].brand_id": "there is no brand 'lumi'",
-        "campaigns[0].participants[1].username": "there is no account @nobody",
+        "campaigns.yaml: brand 'lumen': currency": "String should match pattern '^[A-Z]{3}$' (it is 'euro')",
+        "campaigns.yaml: campaign 'glow': brand_id": "there is no brand 'lumi'",
+        "campaigns.yaml: campaign 'glow': participants[1].username": "there is no account @nobody",
     }
     assert not any(rows(conn).values())
 

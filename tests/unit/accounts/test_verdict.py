@@ -80,7 +80,6 @@ def test_a_scope_that_inspection_saw_missing_heals_when_inspection_sees_it() -> 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE),
         (State.NEEDS_ACTION, Reason.MISSING_SCOPE),
         (State.NEEDS_ACTION, Reason.PAGE_ROLE_LOST),
     ],
@@ -90,6 +89,13 @@ def test_what_only_capture_can_see_is_not_healed_by_inspection(
 ) -> None:
     refused = connection(status=status.value, reason=reason.value, scopes=scopes)
     assert judged(refused, scopes=["instagram_basic", "instagram_manage_insights"]) == (status, reason)
+
+
+@pytest.mark.parametrize("scopes", [None, ["instagram_basic", "instagram_manage_insights"]])
+def test_refused_insights_come_back_with_the_first_sight_of_their_scope(scopes: list[str] | None) -> None:
+    refused = connection(status="connected_no_insights", reason="missing_scope", scopes=scopes)
+    assert judged(refused, scopes=["instagram_basic", "instagram_manage_insights"]) == (State.CONNECTED, None)
+    assert judged(refused, scopes=None) == (State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE)
 
 
 @pytest.mark.parametrize("reason", [Reason.CHECKPOINTED, Reason.UNCONFIRMED_USER])

@@ -52,8 +52,8 @@ class Reader:
 def test_reads_brand_campaign_rule_and_participant(read: Reader) -> None:
     document = read.campaign()
     assert document.faults == ()
-    assert document.brands["brands[0]"].time_zone == "Europe/Berlin"
-    campaign = document.campaigns["campaigns[0]"]
+    assert document.brands["campaigns.yaml: brand 'lumen'"].time_zone == "Europe/Berlin"
+    campaign = document.campaigns["campaigns.yaml: campaign 'glow'"]
     assert campaign.starts_at == datetime(2026, 11, 1, tzinfo=timezone(timedelta(hours=1)))
     assert campaign.starts_at.tzinfo == UTC
     assert campaign.cost == Decimal("3200.50")
@@ -62,7 +62,7 @@ def test_reads_brand_campaign_rule_and_participant(read: Reader) -> None:
 
 
 def test_cost_and_rules_may_be_left_out(read: Reader) -> None:
-    campaign = read.campaign(cost=None, rules=None).campaigns["campaigns[0]"]
+    campaign = read.campaign(cost=None, rules=None).campaigns["campaigns.yaml: campaign 'glow'"]
     assert (campaign.cost, campaign.rules) == (None, ())
 
 
@@ -78,35 +78,35 @@ def test_cost_and_rules_may_be_left_out(read: Reader) -> None:
 )
 def test_rules_lose_their_mark(read: Reader, written: str, kept: str) -> None:
     document = read.campaign(rules=f"[{{kind: hashtag, value: {written}}}]")
-    assert [rule.value for rule in document.campaigns["campaigns[0]"].rules] == [kept]
+    assert [rule.value for rule in document.campaigns["campaigns.yaml: campaign 'glow'"].rules] == [kept]
 
 
 @pytest.mark.parametrize(
     ("changes", "place", "what"),
     [
-        ({"campaign_id": None}, ".campaign_id", "Field required"),
-        ({"campaign_id": "7"}, ".campaign_id", "valid string (it is 7)"),
-        ({"name": "' '"}, ".name", "is empty"),
-        ({"currency": "euro"}, ".currency", "(it is 'euro')"),
-        ({"cost": "-1"}, ".cost", "greater than or equal to 0"),
-        ({"cost": ".nan"}, ".cost", "finite"),
-        ({"cost": "1.005"}, ".cost", "2 decimal places"),
-        ({"cost": "true"}, ".cost", "is not a number"),
-        ({"cost": "many"}, ".cost", "valid decimal"),
-        ({"starts_at": "2026-11-01"}, ".starts_at", "is not a moment in time"),
-        ({"starts_at": "'2026-11-01'"}, ".starts_at", "is not a moment in time"),
-        ({"starts_at": "next week, on Monday"}, ".starts_at", "'next week, on Monday' is not a time"),
+        ({"campaign_id": None}, "campaign_id", "Field required"),
+        ({"campaign_id": "7"}, "campaign_id", "valid string (it is 7)"),
+        ({"name": "' '"}, "name", "is empty"),
+        ({"currency": "euro"}, "currency", "(it is 'euro')"),
+        ({"cost": "-1"}, "cost", "greater than or equal to 0"),
+        ({"cost": ".nan"}, "cost", "finite"),
+        ({"cost": "1.005"}, "cost", "2 decimal places"),
+        ({"cost": "true"}, "cost", "is not a number"),
+        ({"cost": "many"}, "cost", "valid decimal"),
+        ({"starts_at": "2026-11-01"}, "starts_at", "is not a moment in time"),
+        ({"starts_at": "'2026-11-01'"}, "starts_at", "is not a moment in time"),
+        ({"starts_at": "next week, on Monday"}, "starts_at", "'next week, on Monday' is not a time"),
         ({"starts_at": "2026-11-08T00:00:00+01:00"}, "", "starts_at is not before ends_at"),
-        ({"start_at": "2026-11-01T00:00:00Z"}, ".start_at", "Extra inputs are not permitted"),
-        ({"rules": "[{kind: link, value: x}]"}, ".rules[0].kind", "'hashtag' or 'mention'"),
-        ({"rules": "[{kind: hashtag, value: two words}]"}, ".rules[0].value", "is not one hashtag or handle"),
-        ({"rules": "[{kind: hashtag, value: '#'}]"}, ".rules[0].value", "is not one hashtag or handle"),
+        ({"start_at": "2026-11-01T00:00:00Z"}, "start_at", "Extra inputs are not permitted"),
+        ({"rules": "[{kind: link, value: x}]"}, "rules[0].kind", "'hashtag' or 'mention'"),
+        ({"rules": "[{kind: hashtag, value: two words}]"}, "rules[0].value", "is not one hashtag or handle"),
+        ({"rules": "[{kind: hashtag, value: '#'}]"}, "rules[0].value", "is not one hashtag or handle"),
         ({"rules": "[{kind: hashtag, value: a}, {kind: hashtag, value: A}]"}, "", "hashtag a stands 2 times"),
-        ({"participants": None}, ".participants", "Field required"),
-        ({"participants": "[nora]"}, ".participants[0]", "(it is 'nora')"),
+        ({"participants": None}, "participants", "Field required"),
+        ({"participants": "[nora]"}, "participants[0]", "(it is 'nora')"),
         (
             {"participants": "[{username: n, from: 2026-11-02T00:00:00Z, to: 2026-11-01T00:00:00Z}]"},
-            ".participants[0]",
+            "participants[0]",
             "from is not before to",
         ),
         (
@@ -121,7 +121,8 @@ def test_rules_lose_their_mark(read: Reader, written: str, kept: str) -> None:
 )
 def test_a_fault_is_told_with_its_place(read: Reader, changes: dict[str, str | None], place: str, what: str) -> None:
     fault = read.fault(**changes)
-    assert fault.where == f"campaigns[0]{place}"
+    campaign = "campaign number 1" if "campaign_id" in changes else "campaign 'glow'"
+    assert fault.where == f"campaigns.yaml: {campaign}{place and ': '}{place}"
     assert what in fault.what
 
 
@@ -138,7 +139,11 @@ def test_all_faults_are_told_at_once(read: Reader) -> None:
     )
     places = {fault.where for fault in document.faults}
     needed = ("brand_id", "name", "starts_at", "ends_at", "currency", "participants")
-    assert places == {"brands[0].time_zone", "brands", *(f"campaigns[0].{key}" for key in needed)}
+    assert places == {
+        "campaigns.yaml: brand 'a': time_zone",
+        "campaigns.yaml: brand 'b'",
+        *(f"campaigns.yaml: campaign 'c': {key}" for key in needed),
+    }
     assert document.brand_ids == {"a", "b"}
 
 

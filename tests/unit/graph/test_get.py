@@ -12,6 +12,7 @@ import urllib3
 from tests.unit.graph.fake_api import SECRET, Fake, ask, envelope, json_reply, query
 
 from storykeep.graph import transport
+from storykeep.graph.breaker import SILENCES
 from storykeep.graph.errors import (
     PermissionMissingError,
     ReconnectError,
@@ -134,6 +135,15 @@ def test_a_body_that_drips_is_given_up() -> None:
     answer = fake.client.get(ask())
     assert isinstance(answer.error, UnreachableError)
     assert len(fake.requests) == 1  # there is no time left for another attempt
+
+
+def test_an_api_that_only_drips_is_left_alone_after_a_few_tries() -> None:
+    holder: list[Fake] = []
+    fake = Fake(lambda _: (200, {}, Drip(b"x" * 100, holder)))
+    holder.append(fake)
+    for number in range(SILENCES + 2):
+        assert isinstance(fake.client.get(ask(number)).error, UnreachableError)
+    assert len(fake.requests) == SILENCES
 
 
 def test_a_body_shorter_than_announced_is_a_cut_connection() -> None:
