@@ -10,7 +10,7 @@ from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
 from storykeep.capture import clocks
 from storykeep.capture.causes import CREATORS_MATTER
-from storykeep.capture.listing import list_stories
+from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.planner import Plan, plan
 from storykeep.capture.reading import read_stories
 from storykeep.capture.tick import Tick
@@ -58,13 +58,15 @@ def capture(
         # Looked at again, for the stories that the listings brought; one may be in its last minutes.
         due = _due(tick, settings)
         read_stories(tick, (*due.sweeps, *due.readings))
+        _note_throttled(tick, settings)
         log.info("%s: %s", run.run_id, summary(run))
     return run
 
 
 def summary(run: Run) -> str:
     """One line: what a run did, and whom it could not serve."""
-    done = ", ".join(f"{count} {what}" for what, count in sorted(run.counts.items())) or "nothing was due"
+    idle = "nothing was captured" if run.causes else "nothing was due"
+    done = ", ".join(f"{count} {what}" for what, count in sorted(run.counts.items())) or idle
     missed = "; ".join(f"{cause}: {_handles(who)}" for cause, who in sorted(run.causes.items()))
     return f"{done}; not captured: {missed}" if missed else done
 
@@ -104,9 +106,20 @@ def _connections(
 
 
 def _due(tick: Tick, settings: Settings) -> Plan:
+    """What is due and may be asked for."""
     accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
-    blocked = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
-    return plan(accounts, stories, blocked=blocked, now=tick.now, list_every=settings.list_every)
+    silent = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
+    return plan(accounts, stories, blocked=silent, now=tick.now, list_every=settings.list_every)
+
+
+def _note_throttled(tick: Tick, settings: Settings) -> None:
+    """Note whose work is still due because nothing may be sent to a pool of theirs."""
+    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    left = plan(accounts, stories, blocked=(), now=tick.now, list_every=settings.list_every)
+    silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
+    for account_id in silent:
+        tick.run.causes[Cause.THROTTLED].add(tick.connections[account_id].username)
+    land_throttled(tick, silent & set(left.listings) - tick.listed)
 
 
 def _handles(who: Collection[str]) -> str:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from storykeep.capture import clocks
@@ -15,14 +14,13 @@ from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
 from storykeep.graph.client import Answer, Ask
-from storykeep.graph.errors import GraphError, UnreadableError
+from storykeep.graph.errors import GraphError, ThrottledError, UnreadableError
 from storykeep.graph.paging import has_more
 from storykeep.landing import payload
 from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, Story, StoryListing
 
-CHUNK = 50
 # What dbt and Postgres can read too; anything else would stop the builds of all accounts.
 _ID = re.compile("[0-9]{1,30}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:?[0-9]{2})")
@@ -56,9 +54,17 @@ def list_stories(tick: Tick, account_ids: Iterable[str]) -> None:
         asks.append(endpoints.stories(connection.ig_user_id, connection.token, key=AskKey(account_id)))
     while asks:
         following: list[Ask] = []
-        for answers in tick.answers(asks, CHUNK):
+        for answers in tick.answers([ask] for ask in asks):
             following += _land(tick, answers, listings)
         asks = following
+
+
+def land_throttled(tick: Tick, account_ids: Iterable[str]) -> None:
+    """Land, for accounts whose listing is due but must not be asked for, that it was not and why."""
+    error = ThrottledError("its rate-limit pool, or its app's, rests", scope="account")
+    with tick.conn.transaction():
+        rows = [_failed(tick, account_id, error) for account_id in account_ids]
+        tick.run.counts["rows"] += sum(land(tick.conn, rows).values())
 
 
 def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing]) -> list[Ask]:
@@ -67,10 +73,11 @@ def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing]) -> l
         chunk = _Chunk()
         for answer in answers:
             _take(tick, answer, listings[key_of(answer.ask).account_id], chunk)
-        land(tick.conn, chunk.rows)
+        tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
         clocks.listed(tick.conn, chunk.complete, tick.now, complete=True)
         clocks.listed(tick.conn, chunk.failed, tick.now, complete=False)
         clocks.seen(tick.conn, chunk.seen, tick.clock())
+    tick.listed.update(chunk.complete, chunk.failed)
     tick.run.counts["listings"] += len(chunk.complete)
     return chunk.next_pages
 
@@ -84,7 +91,7 @@ def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
         error = UnreadableError("the listing goes on, but its pages lead nowhere new", raw=answer.raw)
     if error is not None:
         tick.settle(answer.ask, error)
-        chunk.rows.append(_failed(tick, answer, error))
+        chunk.rows.append(_failed(tick, key_of(answer.ask).account_id, error, answer.api_version))
         chunk.failed.append(key_of(answer.ask).account_id)
     elif following is not None:
         chunk.next_pages.append(following)
@@ -143,18 +150,12 @@ def _take_node(tick: Tick, answer: Answer, node: Any, listing: _Listing, chunk: 
 def _story_clock(account_id: str, node: Any) -> StoryClock:
     if not isinstance(node, dict) or not _ID.fullmatch(str(node.get("id"))):
         raise UnlandableError("a story without a decimal id")
-    posted_at = _posted_at(node)
-    return StoryClock(str(node["id"]), account_id, posted_at, posted_at + STORY_LIFE, None)
-
-
-def _posted_at(node: dict[str, Any]) -> datetime:
     text = str(node.get("timestamp"))
     try:
-        if _TIME.fullmatch(text):
-            return parse_time(text)
-    except StorykeepError:
-        pass  # such as a 31st of June: no time either
-    raise UnlandableError(f"story {node['id']}: the timestamp {text!r} is not a time")
+        posted_at = parse_time(text if _TIME.fullmatch(text) else "")
+        return StoryClock(str(node["id"]), account_id, posted_at, posted_at + STORY_LIFE, None)
+    except (StorykeepError, OverflowError):
+        raise UnlandableError(f"story {node['id']}: the timestamp {text!r} is not a time") from None
 
 
 def _as_bytes(node: Any) -> bytes:
@@ -173,12 +174,12 @@ def _complete(tick: Tick, answer: Answer, listing: _Listing) -> StoryListing:
     )
 
 
-def _failed(tick: Tick, answer: Answer, error: GraphError) -> StoryListing:
+def _failed(tick: Tick, account_id: str, error: GraphError, api_version: str | None = None) -> StoryListing:
     return StoryListing(
-        account_id=key_of(answer.ask).account_id,
+        account_id=account_id,
         captured_at=tick.clock(),
         run_id=tick.run.run_id,
-        api_version=answer.api_version,
+        api_version=api_version,
         status="failed",
         cause=cause_of(error),
         error_code=error.code,

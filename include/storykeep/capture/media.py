@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +17,17 @@ import psycopg
 import requests
 from psycopg.rows import class_row
 from upath import UPath
+from urllib3.exceptions import HTTPError
 
 from storykeep.accounts import registry
-from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
+from storykeep.capture import clocks
+from storykeep.capture.tick import AskKey, Tick
 from storykeep.clock import Clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
 from storykeep.graph.client import GraphClient
+from storykeep.graph.errors import ReconnectError, ThrottledError
 from storykeep.landing.loader import land
 from storykeep.landing.rows import MediaFile
 from storykeep.landing.runs import Run, ledger
@@ -36,6 +39,7 @@ Kind = Literal["media", "thumbnail"]
 TIMEOUT_SECONDS = (5, 30)
 MAX_BYTES = 200 * 2**20
 CHUNK_BYTES = 2**16
+PATIENCE = timedelta(minutes=2)
 # How a file begins, by content type and by the name that it is kept under.
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg", "jpg"),
@@ -67,21 +71,60 @@ def archive_media(
     """Archive the files of all stories that still run and are not archived yet; None when there are none.
 
     What cannot be had is kept in raw.media_files with its cause and tried again an hour later, unless the API gave no
-    link at all. Raises StorykeepError when the storage takes no files; they are tried again at the next run.
+    link at all. After PATIENCE the rest waits for the next run, since no sweep may wait for a file. Raises
+    StorykeepError, after all the others were tried, when the storage would not take a file.
     """
     wanted = _wanted(conn, clock())
     if not wanted:
         return None
+    root, unkept = _root(settings.media_root), []
     with ledger(conn, "media", run_id, clock) as run, requests.Session() as session:
-        connections, _ = registry.capturable(conn, Vault(settings.token_keys), shard=0, shards=1)
-        by_account = {connection.account_id: connection for connection in connections}
+        tick = _tick(conn, settings, clients, clock, run)
         for file in wanted:
-            row = _archive(file, by_account.get(file.account_id), session, settings, clients, clock, run)
-            with conn.transaction():
-                land(conn, [row])
-            run.counts[row.status] += 1
+            if clock() - run.clock_at > PATIENCE:
+                log.info("%s: the other files wait for the next run", run_id)
+                break
+            try:
+                _archive(tick, file, session, root, settings.media_hosts)
+            except OSError as error:
+                unkept.append(f"story {file.story_id}: {error.strerror or error}")
         log.info("%s: %d archived, %d missing", run_id, run.counts["archived"], run.counts["missing"])
+    if unkept:
+        raise StorykeepError(
+            f"{len(unkept)} files cannot be kept, the first of {unkept[0]}",
+            where=settings.media_root,
+            remedy="free or mend the storage; files are tried again at the next tick, while their story runs",
+        )
     return run
+
+
+def _tick(
+    conn: psycopg.Connection, settings: Settings, clients: Mapping[Flavour, GraphClient], clock: Clock, run: Run
+) -> Tick:
+    """What fresh links are asked for with: the same rules about throttled pools and dead tokens as for readings."""
+    connections, _ = registry.capturable(conn, Vault(settings.token_keys), shard=0, shards=1)
+    return Tick(
+        conn=conn,
+        clients=clients,
+        clock=clock,
+        run=run,
+        connections={each.account_id: each for each in connections if each.login_flavour in clients},
+        blocked=clocks.blocked_pools(conn, run.clock_at),
+    )
+
+
+def _root(media_root: str) -> UPath:
+    """The storage. Raises StorykeepError when there is none of this kind, or its library is not installed."""
+    try:
+        root = UPath(media_root)
+        _ = root.fs if not isinstance(root, Path) else None
+    except (ImportError, ValueError) as error:
+        raise StorykeepError(
+            str(error),
+            where=f"STORYKEEP_MEDIA_ROOT={media_root}",
+            remedy="install the library of this storage beside Storykeep (for s3:// it is s3fs), or name a folder",
+        ) from None
+    return root
 
 
 def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
@@ -116,50 +159,44 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
         ).fetchall()
 
 
-def _archive(
-    wanted: Wanted,
-    connection: Connection | None,
-    session: requests.Session,
-    settings: Settings,
-    clients: Mapping[Flavour, GraphClient],
-    clock: Clock,
-    run: Run,
-) -> MediaFile:
-    """Fetch one file, once more with a fresh link if the first one is dead, and describe what came of it."""
+def _archive(tick: Tick, wanted: Wanted, session: requests.Session, root: UPath, hosts: Sequence[str]) -> None:
+    """Fetch one file, once more with a fresh link if the first one is dead, and land what came of it."""
     found: dict[str, Any] = {"status": "missing", "cause": "no_link"}
-    for url in _links(wanted, connection, clients):
+    for url in _links(tick, wanted):
         try:
-            found = {"status": "archived"} | fetch(session, url, UPath(settings.media_root), settings.media_hosts)
+            found = {"status": "archived"} | fetch(session, url, root, hosts)
             break
         except MediaMissingError as error:
             found = {"status": "missing", "cause": str(error)}
-        except OSError as error:
-            raise StorykeepError(
-                f"the file of story {wanted.story_id} cannot be kept: {error.strerror or error}",
-                where=settings.media_root,
-                remedy="free or mend the storage; files are tried again at the next tick, while their story runs",
-            ) from error
     if found["status"] == "missing":
         log.warning("story %s has no %s: %s", wanted.story_id, wanted.kind, found["cause"])
-    return MediaFile(
+    tick.run.counts[found["status"]] += 1
+    row = MediaFile(
         story_id=wanted.story_id,
         account_id=wanted.account_id,
         kind=wanted.kind,
-        captured_at=clock(),
-        run_id=run.run_id,
+        captured_at=tick.clock(),
+        run_id=tick.run.run_id,
         **found,
     )
+    with tick.conn.transaction():
+        land(tick.conn, [row])
 
 
-def _links(wanted: Wanted, connection: Connection | None, clients: Mapping[Flavour, GraphClient]) -> Iterator[str]:
+def _links(tick: Tick, wanted: Wanted) -> Iterator[str]:
     if wanted.url is None:
         return
     yield wanted.url
-    if connection is None:
+    if not tick.can_ask(wanted.account_id):
         return
-    ask = endpoints.story(wanted.story_id, connection.token, pool=connection.ig_user_id, key=wanted.story_id)
-    body = clients[connection.login_flavour].get(ask).body
-    fresh = body.get(f"{wanted.kind}_url") if isinstance(body, dict) else None
+    connection = tick.connections[wanted.account_id]
+    key = AskKey(wanted.account_id, wanted.story_id)
+    ask = endpoints.story(wanted.story_id, connection.token, pool=connection.ig_user_id, key=key)
+    answer = tick.clients[connection.login_flavour].get(ask)
+    if isinstance(answer.error, ThrottledError | ReconnectError):
+        with tick.conn.transaction():
+            tick.settle(ask, answer.error)
+    fresh = answer.body.get(f"{wanted.kind}_url") if isinstance(answer.body, dict) else None
     if isinstance(fresh, str):
         yield fresh
 
@@ -177,7 +214,7 @@ def fetch(session: requests.Session, url: str, root: UPath, hosts: Sequence[str]
             if reply.status_code != requests.codes.ok:
                 raise MediaMissingError(f"http_{reply.status_code}")
             return _keep(reply, root)
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:  # urllib3 refuses some addresses by itself
         raise MediaMissingError(f"unreachable_{type(error).__name__}") from None
 
 

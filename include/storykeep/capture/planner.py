@@ -41,6 +41,11 @@ class Plan:
     listings: tuple[str, ...]
     readings: tuple[StoryClock, ...]
 
+    @property
+    def accounts(self) -> set[str]:
+        """Everybody whom the plan concerns."""
+        return {*self.listings, *(story.account_id for story in (*self.sweeps, *self.readings))}
+
 
 def plan(
     accounts: Iterable[AccountClock],

@@ -1,7 +1,6 @@
 """Reads the insights of stories, group by group, and lands each reply with its status."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,8 +24,6 @@ from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, StoryInsight
 
-# Whole stories only: a story's groups are answered in one chunk, so that its clock moves with all of its rows.
-CHUNK = 50 // len(STORY_GROUPS) * len(STORY_GROUPS)
 # The API gives no insights of media that is older than the account's switch to a professional one.
 BEFORE_CONVERSION = 2108006
 # The replies that are an answer of the API about this media, and so land, although they carry an error.
@@ -46,7 +43,8 @@ class _Chunk:
     unanswered: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
-    again: list[Ask] = field(default_factory=list)
+    again: list[list[Ask]] = field(default_factory=list)
+    refusals: list[tuple[str, str, RefusedError]] = field(default_factory=list)
 
 
 def read_stories(tick: Tick, stories: Iterable[StoryClock]) -> None:
@@ -57,14 +55,14 @@ def read_stories(tick: Tick, stories: Iterable[StoryClock]) -> None:
     """
     readable = [story for story in stories if tick.connections[story.account_id].can_read_insights]
     refused = clocks.refused_metrics(tick.conn, [story.story_id for story in readable])
+    # A story's asks stay together, so that its clock moves with all of its rows.
     asks = [
-        _ask(tick, story.account_id, story.story_id, group)
+        [_ask(tick, story.account_id, story.story_id, group) for group in _groups(refused.get(story.story_id, set()))]
         for story in readable
-        for group in _groups(refused.get(story.story_id, set()))
     ]
     while asks:
-        following: list[Ask] = []
-        for answers in tick.answers(asks, CHUNK):
+        following: list[list[Ask]] = []
+        for answers in tick.answers(asks):
             following += _land(tick, answers)
         asks = following
 
@@ -79,16 +77,20 @@ def _ask(tick: Tick, account_id: str, story_id: str, group: MetricGroup) -> Ask:
     return endpoints.insights(story_id, connection.token, group, pool=connection.ig_user_id, key=key)
 
 
-def _land(tick: Tick, answers: list[Answer]) -> list[Ask]:
+def _land(tick: Tick, answers: list[Answer]) -> list[list[Ask]]:
     """Land one chunk of answers with its clocks; returns the asks that take the core group apart."""
     with tick.conn.transaction():
         chunk = _Chunk(tick.clock())
         for answer in answers:
             _take(tick, answer, chunk)
-        land(tick.conn, chunk.rows)
+        tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
         answered = chunk.tried - chunk.unanswered
         clocks.answered(tick.conn, answered, chunk.read, chunk.refused, chunk.captured_at)
-    tick.run.counts["readings"] += len(chunk.read)
+        for story_id, metric, error in chunk.refusals:
+            # All of them refused at once say something of the API, not of this media.
+            if story_id in chunk.read:
+                clocks.refuse_metric(tick.conn, story_id, metric, error.code, error.subcode, chunk.captured_at)
+    tick.run.counts["readings"] += len(chunk.read & answered)
     return chunk.again
 
 
@@ -114,7 +116,7 @@ def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
         body = payload.decode(answer.raw)
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
             raise UnlandableError("the reply has no list 'data'")
-        if fault := payload.fault(body) or _no_counts(body["data"]):
+        if fault := payload.fault(body):
             raise UnlandableError(fault)
     except UnlandableError as reason:
         chunk.rows.append(tick.dead_letter(answer.ask, "insights", str(reason), answer.raw))
@@ -123,34 +125,6 @@ def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
     if body["data"]:
         chunk.read.add(key_of(answer.ask).story_id)
     return None
-
-
-def _no_counts(metrics: list[Any]) -> str | None:
-    """Why these are not named counts, or None when they are: what dbt could not read would stop every build."""
-    for metric in metrics:
-        if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
-            return "a metric without a name"
-        for key, part in _parts(metric):
-            if key == "value" and not _is_count(part):
-                return f"{metric['name']}: {part!r} is not a count"
-            if key in ("breakdowns", "results") and not isinstance(part, list):
-                return f"{metric['name']}: its {key} are no list"
-    return None
-
-
-def _parts(part: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with what stands under it, at any depth."""
-    if isinstance(part, dict):
-        for key, inner in part.items():
-            yield key, inner
-            yield from _parts(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _parts(inner)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) -> None:
@@ -167,9 +141,10 @@ def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) 
         return
     group = MetricGroup(key.group, tuple(answer.ask.params["metric"].split(",")), answer.ask.params.get("breakdown"))
     if len(group.metrics) > 1:
-        chunk.again += [_ask(tick, key.account_id, key.story_id, single) for single in group.singles()]
+        chunk.unanswered.add(key.story_id)  # its clock waits for the metrics one by one
+        chunk.again.append([_ask(tick, key.account_id, key.story_id, single) for single in group.singles()])
     elif group.breakdown is None:
-        clocks.refuse_metric(tick.conn, key.story_id, group.metrics[0], error.code, error.subcode, chunk.captured_at)
+        chunk.refusals.append((key.story_id, group.metrics[0], error))
 
 
 def _row(
@@ -199,7 +174,7 @@ def _row(
 
 def _error_body(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
-    except ValueError:
+        body = payload.decode(raw)
+    except UnlandableError:
         return {}
     return body if isinstance(body, dict) and not payload.fault(body) else {}

@@ -13,6 +13,8 @@ SECRET_KEYS = frozenset({"access_token", "appsecret_proof", "client_secret"})
 LINK_KEYS = frozenset({"next", "previous"})
 # These differ at every read of the same file: the signature and the edge host are not content.
 SIGNED_URL_KEYS = frozenset({"media_url", "thumbnail_url"})
+# The deepest reply of the API has ten levels; thousands would exhaust whoever walks through them.
+DEPTH = 100
 _SECRET_VALUE = re.compile(rb"((?:access_token|appsecret_proof|client_secret)(?:=|%3D|\"\s*:\s*\"))[^&\"'\s<\\]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -32,11 +34,14 @@ def decode(raw: bytes) -> Any:
     `fault()`, so that its neighbours can be kept.
     """
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
     except UnicodeDecodeError as error:
         raise UnlandableError(f"not UTF-8 at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         raise UnlandableError(f"not JSON: {type(error).__name__}: {error}") from None
+    if _is_deeper(value, DEPTH):
+        raise UnlandableError(f"not nested as any reply is: more than {DEPTH} levels")
+    return value
 
 
 def fault(value: Any) -> str | None:
@@ -75,6 +80,13 @@ def bytes_hash(body: bytes) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     return found if len(found) == len(pairs) else _TwiceKeyed(found)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list) or not value:
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
 
 
 def _refuse(name: str) -> None:

@@ -12,7 +12,7 @@ class StoryListing:
     """One complete read of an account's stories (payload: story id to content hash), or the failed try of one."""
 
     table: ClassVar[str] = "story_listings"
-    key: ClassVar[tuple[str, ...]] = ("account_id", "captured_at")
+    key: ClassVar[tuple[str, ...]] = ("account_id", "captured_at", "status")
     partitioned: ClassVar[bool] = True
 
     account_id: str
@@ -49,7 +49,7 @@ class StoryInsight:
     """One reply to one metric group of one story."""
 
     table: ClassVar[str] = "story_insights"
-    key: ClassVar[tuple[str, ...]] = ("story_id", "metric_group", "captured_at")
+    key: ClassVar[tuple[str, ...]] = ("story_id", "metric_group", "captured_at", "status")
     partitioned: ClassVar[bool] = True
 
     story_id: str

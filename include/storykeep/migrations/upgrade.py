@@ -16,6 +16,8 @@ from storykeep.warehouse import connect
 
 ROLES = ("storykeep_owner", "storykeep_ingest", "storykeep_transform")
 BI_ROLE = "storykeep_bi"
+# Any number of our own: upgrades take turns.
+LOCK = 5_700_003
 DBT_SCHEMAS = ("staging", "intermediate", "build", "marts")
 
 
@@ -28,15 +30,17 @@ def upgrade(settings: Settings) -> str:
     _ensure_database(admin, login)
     try:
         with connect(admin) as conn:
+            conn.execute("select pg_advisory_lock(%s)", [LOCK])  # held until this connection is closed
             _ensure_roles(conn, settings)
             _ensure_schemas(conn, login.database)
+            conn.commit()
+            return _migrate(admin)
     except psycopg.errors.InsufficientPrivilege as error:
         raise StorykeepError(
             str(error).splitlines()[0],
             where=f"Postgres login {admin.user!r}",
             remedy="set AIRFLOW_CONN_WAREHOUSE_ADMIN to a login that may create roles and databases",
         ) from None
-    return _migrate(admin)
 
 
 def _ensure_database(admin: PostgresSettings, login: PostgresSettings) -> None:
@@ -101,7 +105,13 @@ def _migrate(admin: PostgresSettings) -> str:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     url = sa.URL.create(
-        "postgresql+psycopg", admin.user, admin.password.get_secret_value(), admin.host, admin.port, admin.database
+        "postgresql+psycopg",
+        admin.user,
+        admin.password.get_secret_value(),
+        admin.host,
+        admin.port,
+        admin.database,
+        query=dict(admin.tls),
     )
     engine = sa.create_engine(url, connect_args={"options": "-c timezone=UTC -c role=storykeep_owner"})
     with engine.begin() as connection:

@@ -251,3 +251,63 @@ def test_a_dead_link_is_replaced_by_a_fresh_one(scene: Scene, monkeypatch: pytes
     found = dict(scene.all("select status, count(*) from raw.media_files group by status"))
     assert found["archived"] >= len(scene.live()) / 2
     assert scene.one("select count(*) from raw.media_files where cause = 'http_403'") == 0
+
+
+def test_a_refusal_of_everything_is_an_incident_and_not_remembered(scene: Scene) -> None:
+    victim = a_connected_account(scene, "facebook")
+    scene.fault("error_100", ig_user_id=victim, endpoint="insights")
+    scene.tick()
+    assert scene.one("select count(*) from app.refused_metrics") == 0
+    scene.control("DELETE", "faults")
+    scene.tick(timedelta(hours=1))
+    assert victim in {
+        ig_user_id
+        for (ig_user_id,) in scene.all(
+            "select ig_user_id from raw.story_insights join app.accounts using (account_id)"
+            " where status = 'ok' and metric_group = 'core' and captured_at = %s",
+            scene.now,
+        )
+    }
+
+
+def test_who_is_due_but_throttled_is_named_and_has_a_cause(scene: Scene) -> None:
+    scene.fault("app_throttle")  # which says no time, so that a quarter of an hour is waited
+    scene.tick()
+    scene.control("DELETE", "faults")
+    run = scene.tick(timedelta(minutes=10))
+    assert run.counts["calls"] == 0
+    with pytest.raises(StorykeepError, match="throttled: @"):
+        raise_trouble(run.causes)
+    throttled = scene.all("select cause from raw.story_listings where captured_at = %s", scene.now)
+    assert len(throttled) == len(run.causes["throttled"]) > 10
+    assert set(throttled) == {("throttled",)}
+    assert scene.tick(timedelta(hours=1)).counts["listings"] > 10
+
+
+def test_a_listing_that_failed_does_not_hide_the_good_one_of_the_same_time(scene: Scene) -> None:
+    victim = a_connected_account(scene, "facebook")
+    scene.fault("error_2", ig_user_id=victim, endpoint="stories")
+    scene.tick()
+    assert victim not in accounts_with(scene)
+    scene.control("DELETE", "faults")
+    scene.tick()
+    assert victim in accounts_with(scene)
+
+
+def test_no_fresh_link_is_asked_of_a_throttled_pool_or_an_app_that_is_not_set_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switches, "LINK_LIFE", timedelta(hours=1))
+    clients = open_clients(scene.settings)
+    capture(scene.conn, scene.settings, clients, fixed_clock(scene.now), "without media")
+    scene.now += timedelta(hours=2)
+    scene.control("POST", "clock", {"now": scene.now.isoformat()})
+    scene.conn.execute(
+        "insert into app.api_pools (pool, blocked_until, updated_at) values ('app:facebook', %s, %s)",
+        [scene.now + timedelta(hours=1), scene.now],
+    )
+    del clients["instagram"]
+    scene.control("DELETE", "log")
+    archive_media(scene.conn, scene.settings, clients, fixed_clock(scene.now), "media alone")
+    assert {row["endpoint"] for row in scene.control("GET", "log")["calls"]} == {"cdn"}
+    assert scene.all("select distinct cause from raw.media_files where cause <> 'no_link'") == [("http_403",)]

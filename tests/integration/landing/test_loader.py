@@ -222,3 +222,14 @@ def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=seconds)
     while not holds():
         assert datetime.now(UTC) < deadline, "it never came to be"
+
+
+def test_an_open_reader_does_not_hold_up_the_partition_of_a_new_day(
+    warehouse: Settings, conn: psycopg.Connection
+) -> None:
+    take_in(conn, [listing("acc", NOON)])
+    with connect(warehouse.warehouse, "storykeep_transform") as reader:
+        assert reader.execute("select count(*) from raw.story_listings").fetchone() == (1,)  # and stays open
+        conn.execute("set lock_timeout = '2s'")
+        take_in(conn, [listing("acc", NOON + 3 * DAY), insight("1", NOON + 3 * DAY)])
+    assert count(conn, "story_listings") == 2

@@ -91,3 +91,9 @@ def test_any_json_is_decoded_or_refused_and_never_raises_otherwise(value: object
 def test_any_bytes_are_decoded_or_refused(raw: bytes) -> None:
     with suppress(UnlandableError):
         decode(raw)
+
+
+def test_bottomless_nesting_is_refused() -> None:
+    assert decode(b'{"a":' * 50 + b"1" + b"}" * 50)
+    with pytest.raises(UnlandableError, match="levels"):
+        decode(b'{"a":' * 500 + b"1" + b"}" * 500)

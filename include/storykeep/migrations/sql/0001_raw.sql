@@ -14,7 +14,7 @@ create table raw.story_listings (
     error_subcode integer,
     payload jsonb,
     content_hash text not null,
-    primary key (account_id, captured_at)
+    primary key (account_id, captured_at, status)
 ) partition by range (captured_at);
 create index on raw.story_listings (landing_id);
 comment on column raw.story_listings.payload is 'story id to the content hash of its node in raw.stories';
@@ -48,7 +48,7 @@ create table raw.story_insights (
     error_subcode integer,
     payload jsonb not null,
     content_hash text not null,
-    primary key (story_id, metric_group, captured_at)
+    primary key (story_id, metric_group, captured_at, status)
 ) partition by range (captured_at);
 create index on raw.story_insights (landing_id);
 
@@ -95,9 +95,11 @@ begin
         raise exception 'raw.% is not partitioned by day', parent;
     end if;
     if to_regclass('raw.' || part) is null then
+        -- Attached, not made in place: that would wait for every open reader of the parent, and capture with it.
+        execute format('create table raw.%I (like raw.%I including defaults including constraints)', part, parent);
         execute format(
-            'create table raw.%I partition of raw.%I for values from (%L) to (%L)',
-            part, parent, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC'
+            'alter table raw.%I attach partition raw.%I for values from (%L) to (%L)',
+            parent, part, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC'
         );
     end if;
 end $$;
