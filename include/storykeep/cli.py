@@ -22,7 +22,12 @@ from storykeep.report.figures import counted
 from storykeep.settings import Settings
 from storykeep.warehouse import Role, connect
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keeps Instagram Stories and their numbers.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would print local variables, and secrets among them
+    help="Keeps Instagram Stories and their numbers.",
+)
 db = typer.Typer(no_args_is_help=True, help="The warehouse database.")
 accounts = typer.Typer(no_args_is_help=True, help="Creators' accounts and their connections.")
 campaigns = typer.Typer(no_args_is_help=True, help="Brands and campaigns.")
@@ -42,6 +47,8 @@ DURATION = re.compile("0*[1-9][0-9]{0,5}[smh]")
 
 console = Console()
 err_console = Console(stderr=True)
+# Handles and ids have to be whole where they are copied from, so tables are as wide as they need to be.
+wide_console = Console(width=1000)
 
 
 def _time(text: str) -> datetime:
@@ -68,9 +75,24 @@ def main() -> None:
     logging.getLogger("storykeep").setLevel(logging.INFO)  # other people's libraries chatter at that level
     try:
         app()
-    except StorykeepError as error:
-        print(f"storykeep: {error}", file=sys.stderr)
+    except (StorykeepError, psycopg.Error, OSError) as error:
+        print(f"storykeep: {_readable(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _readable(error: Exception) -> str:
+    """One line: what, where, remedy."""
+    if isinstance(error, psycopg.Error):
+        what = str(error).strip().partition("\n")[0] or type(error).__name__
+        error = StorykeepError(
+            what, where="Postgres", remedy="see that it runs, then run this again: nothing is half done"
+        )
+    elif isinstance(error, OSError):
+        what = f"{error.strerror or error}"
+        error = StorykeepError(
+            what, where=str(error.filename or "a file"), remedy="mend that, or name another place (STORYKEEP_WORK_DIR)"
+        )
+    return str(error)
 
 
 @db.command("upgrade")
@@ -78,7 +100,10 @@ def db_upgrade() -> None:
     """Create the warehouse, its roles and schemas, or bring them up to date."""
     from storykeep.migrations.upgrade import upgrade
 
-    console.print(f"warehouse is at revision {upgrade(Settings.from_env())}")
+    settings = Settings.from_env()
+    console.print(f"warehouse is at revision {upgrade(settings)}")
+    if settings.bi_password is None:
+        console.print("storykeep_bi got no password: set STORYKEEP_BI_PASSWORD and run this again", soft_wrap=True)
 
 
 @accounts.command("import")
@@ -130,10 +155,8 @@ def campaigns_import(file: Path) -> None:
 
     with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
         result = import_campaigns(conn, file)
-    _show_import(
-        {"brands": result.brands, "campaigns": result.campaigns, "of them new or changed": result.changed},
-        result.faults,
-    )
+    done = {"brands": result.brands, "campaigns": result.campaigns, "of them new or changed": result.changed}
+    _show_import({} if result.faults else done, result.faults)
 
 
 @campaigns.command("list")
@@ -162,10 +185,11 @@ def tick(at: At = None) -> None:
     from storykeep.graph.client import open_clients
 
     settings = Settings.from_env()
+    logging.getLogger("storykeep").setLevel(logging.WARNING)  # the summary is printed below
     with connect(settings.warehouse, "storykeep_ingest") as conn:
         conn.autocommit = True
         run = run_tick(conn, settings, open_clients(settings), _clock(at))
-    console.print(summary(run))
+    console.print(summary(run), markup=False, soft_wrap=True)
     raise_trouble(run.causes)
 
 
@@ -181,7 +205,9 @@ def replay(
     from storykeep.graph.client import open_clients
     from storykeep.local.virtual_clock import VirtualClock
 
-    settings = Settings.from_env()
+    settings, tick_length = Settings.from_env(), _duration(every)
+    if start > end:
+        raise StorykeepError("begins after it ends", where="--from and --to", remedy="exchange them")
     # A line of log for each of thousands of ticks would hide the progress.
     logging.getLogger("storykeep").setLevel(logging.WARNING)
     with connect(settings.warehouse, "storykeep_ingest") as conn, Progress(console=console) as progress:
@@ -193,7 +219,7 @@ def replay(
             open_clients(settings),
             start=start,
             end=end,
-            every=_duration(every),
+            every=tick_length,
             set_clock=VirtualClock(clock_url).set,
             on_tick=lambda now, _: progress.update(
                 task, completed=(now - start).total_seconds(), description=f"{now:%Y-%m-%d %H:%M}"
@@ -276,9 +302,9 @@ def sandbox_serve(
 
 def _show_import(done: Mapping[Any, int], faults: Sequence[StorykeepError]) -> None:
     """Say what went in; what did not is named line by line and makes the command fail."""
-    console.print(", ".join(f"{count} {what}" for what, count in done.items()) or "nothing to do")
+    console.print(", ".join(f"{count} {what}" for what, count in done.items()) or "nothing was changed", soft_wrap=True)
     for fault in faults:
-        err_console.print(str(fault), style="red", markup=False, highlight=False)
+        err_console.print(str(fault), style="red", markup=False, highlight=False, soft_wrap=True)
     if faults:
         what = f"the file has {counted(len(faults), 'fault')} (above)"
         raise StorykeepError(what, remedy="mend what is told there and import it again")
@@ -288,12 +314,15 @@ def _show_rows(rows: Sequence[Any], *columns: str) -> None:
     table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_shown(getattr(row, column)) for column in columns))
-    console.print(table)
+    with wide_console.capture() as lines:
+        wide_console.print(table)
+    for line in lines.get().splitlines():
+        console.print(line.rstrip(), soft_wrap=True, markup=False, highlight=False)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d}"
     if isinstance(value, list):
         return escape(" ".join(map(str, value)))
     return "" if value is None else escape(str(value))

@@ -36,6 +36,10 @@ TOKEN_URLS: dict[Flavour, str] = {
     "facebook": f"https://graph.facebook.com/{GRAPH_VERSION}/oauth/access_token",
     "instagram": "https://api.instagram.com/oauth/access_token",
 }
+# The last minutes of a story in which every tick reads it.
+LONGEST_TICK_SECONDS = 600
+# What a warehouse connection may ask of libpq beyond address and login.
+TLS = ("sslmode", "sslrootcert")
 # The hosts that story media come from: https://scontent-*.cdninstagram.com, profile pictures *.fbcdn.net.
 MEDIA_HOSTS = "cdninstagram.com,fbcdn.net"
 # Up to 11 days, in seconds.
@@ -57,13 +61,14 @@ class Connection:
 
 @dataclass(frozen=True)
 class PostgresSettings:
-    """Where a Postgres database is and who logs in."""
+    """Where a Postgres database is and who logs in; `tls` as libpq names it (sslmode, sslrootcert)."""
 
     host: str
     port: int
     user: str
     password: SecretStr
     database: str
+    tls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class Settings:
             media_root=told.get("STORYKEEP_MEDIA_ROOT", str(work_dir / "media")),
             media_hosts=_listed(told.get("STORYKEEP_MEDIA_HOSTS", MEDIA_HOSTS)),
             dbt_dir=Path(told.get("STORYKEEP_DBT_DIR", cls.dbt_dir)),
-            tick=timedelta(seconds=_positive(told, "STORYKEEP_TICK_SECONDS", 300)),
+            tick=_tick(told),
             list_every=timedelta(seconds=_positive(told, "STORYKEEP_LIST_SECONDS", 900)),
             shards=_positive(told, "STORYKEEP_SHARDS", cls.shards),
         )
@@ -216,7 +221,14 @@ def _postgres(name: str, conn: Connection) -> PostgresSettings:
             where=_variable(name),
             remedy="write it like postgres://user:password@host:5432/warehouse",
         )
-    return PostgresSettings(conn.host, conn.port or 5432, conn.login, conn.password, conn.schema)
+    if unknown := conn.extra.keys() - TLS:
+        raise StorykeepError(
+            f"this connection asks for {', '.join(sorted(unknown))}, which is not understood",
+            where=_variable(name),
+            remedy=f"leave it out; what is understood is {' and '.join(TLS)}",
+        )
+    tls = {option: str(value) for option, value in conn.extra.items()}
+    return PostgresSettings(conn.host, conn.port or 5432, conn.login, conn.password, conn.schema, tls)
 
 
 def _base_url(name: str, conn: Connection, default: str) -> str:
@@ -237,6 +249,17 @@ def _base_url(name: str, conn: Connection, default: str) -> str:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _tick(told: Mapping[str, str]) -> timedelta:
+    seconds = _positive(told, "STORYKEEP_TICK_SECONDS", 300)
+    if seconds > LONGEST_TICK_SECONDS:
+        raise StorykeepError(
+            f"{seconds} is too long: stories would expire between two ticks without a last reading",
+            where="STORYKEEP_TICK_SECONDS",
+            remedy=f"at most {LONGEST_TICK_SECONDS}; the default is 300",
+        )
+    return timedelta(seconds=seconds)
 
 
 def _positive(told: Mapping[str, str], name: str, default: int) -> int:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from storykeep.errors import StorykeepError
 from storykeep.settings import PostgresSettings
@@ -20,7 +21,7 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
     """
     where = f"Postgres {postgres.database!r} at {postgres.host}:{postgres.port}"
     try:
-        conn = psycopg.connect(
+        address = make_conninfo(
             host=postgres.host,
             port=postgres.port,
             user=postgres.user,
@@ -29,7 +30,9 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
             connect_timeout=CONNECT_SECONDS,
             options="-c timezone=UTC",
             application_name=role or "storykeep",
+            **postgres.tls,
         )
+        conn = psycopg.connect(address)
     except psycopg.OperationalError as error:
         raise StorykeepError(
             _reason(error),

@@ -194,3 +194,22 @@ def test_no_secret_is_in_the_repr() -> None:
     shown = f"{settings!r} {settings.warehouse!r} {settings.graph('facebook')!r}"
     assert "db.example" in shown
     assert SECRET not in shown
+
+
+def test_a_warehouse_connection_may_demand_tls() -> None:
+    settings = Settings.from_env(
+        {"AIRFLOW_CONN_WAREHOUSE": "postgres://u:p@h/w?sslmode=verify-full&sslrootcert=/ca.pem"}
+    )
+    assert settings.warehouse.tls == {"sslmode": "verify-full", "sslrootcert": "/ca.pem"}
+
+
+def test_what_a_warehouse_connection_asks_for_in_vain_is_named() -> None:
+    settings = Settings.from_env({"AIRFLOW_CONN_WAREHOUSE": "postgres://u:p@h/w?target_session_attrs=read-write"})
+    with pytest.raises(StorykeepError, match=r"AIRFLOW_CONN_WAREHOUSE: .*target_session_attrs"):
+        _ = settings.warehouse
+
+
+def test_a_tick_may_not_be_longer_than_a_sweep() -> None:
+    assert Settings.from_env({"STORYKEEP_TICK_SECONDS": "600"}).tick == timedelta(minutes=10)
+    with pytest.raises(StorykeepError, match="STORYKEEP_TICK_SECONDS: 601 is too long"):
+        Settings.from_env({"STORYKEEP_TICK_SECONDS": "601"})

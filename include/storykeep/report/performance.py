@@ -123,5 +123,5 @@ def _cells(row: Performance) -> tuple[object, ...]:
         span(row.reach_lower, row.reach_upper).replace("-", "-\n"),
         interactions(row.total_interactions, row.stories_withheld),
         f"{cost}\n{money(row.cpm, row.currency, 2)}",
-        percent(row.share_final),
+        NONE if row.share_final is None else percent(row.share_final),
     )

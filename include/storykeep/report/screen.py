@@ -41,4 +41,4 @@ def show(console: Console, title: str, columns: Iterable[Column], rows: Iterable
 
 def say(console: Console, line: str, style: str = "") -> None:
     """Print one line as it is, whatever signs it has."""
-    console.print(Text(line, style=style))
+    console.print(Text(line, style=style), soft_wrap=True)

@@ -125,6 +125,11 @@ def test_a_campaign_without_stories_shows_no_figures() -> None:
     assert row_of(printed(REPORT), "Not yet").split()[-6:] == ["-", "-", "-", "EUR", "120,000", "-"]
 
 
+def test_a_campaign_whose_stories_all_run_has_no_final_share_yet() -> None:
+    live = replace(CAMPAIGN, campaign="Running", share_final=None)
+    assert row_of(printed(replace(REPORT, campaigns=(live,))), "Running").split()[-1] == "-"
+
+
 def test_finality_shares_are_of_the_stories_that_ended() -> None:
     text = printed(REPORT)
     assert "99.7 %" in row_of(text, "sweep")
