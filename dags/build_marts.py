@@ -14,9 +14,10 @@ and whenever a step fails, BI keeps reading the last good marts.
 - **dbt_build**: a model, or a test of severity error, failed. The log names it.
 - **check_release**: the built marts contradict each other or what is possible. Nothing was published; the built tables
   are in schema `build`.
-- **publish**: Postgres refused. Mend that and clear the task.
+- **publish**: Postgres refused: mend that and clear the task. Or another run has built since: its tables are not what
+  this run checked, so clear the whole run.
 
-Clearing the failed task builds again; so does the next tick.
+Clearing the whole run builds again; so does the next tick.
 """
 
 from datetime import UTC, datetime
@@ -52,11 +53,12 @@ def build_marts() -> None:
         tasks.check_release(as_of)
 
     @task(outlets=[MARTS])
-    def publish(watermarks: dict[str, int]) -> dict[str, int]:
-        return tasks.publish(watermarks)
+    def publish(as_of: str, watermarks: dict[str, int]) -> dict[str, int]:
+        return tasks.publish(as_of, watermarks)
 
     checked = check_landing()
-    dbt_build(checked["as_of"]) >> check_release(checked["as_of"]) >> publish(checked["watermarks"])
+    as_of = checked["as_of"]
+    dbt_build(as_of) >> check_release(as_of) >> publish(as_of, checked["watermarks"])
 
 
 build_marts()

@@ -19,9 +19,16 @@
 {%- endmacro %}
 
 
-{# A count out of a reply: null unless it is a whole JSON number. #}
+{# The metrics of the marts that no reply is asked for: they are unknown, never withheld. #}
+{% macro unasked_metrics() -%}
+    {{ return(["link_clicks"]) }}
+{%- endmacro %}
+
+
+{# A count out of a reply: null unless it is a whole JSON number, not negative, of at most 15 digits. More is no count,
+   and a sum of thousands of such still fits into a bigint. #}
 {% macro json_count(value) -%}
-    case when jsonb_typeof({{ value }}) = 'number' and ({{ value }})::text ~ '^[0-9]+$' then ({{ value }})::text::bigint end
+    case when jsonb_typeof({{ value }}) = 'number' and ({{ value }})::text ~ '^[0-9]{1,15}$' then ({{ value }})::text::bigint end
 {%- endmacro %}
 
 
@@ -34,6 +41,12 @@
 {# Minutes from one moment to a later one. #}
 {% macro minutes_between(earlier, later) -%}
     extract(epoch from {{ later }} - {{ earlier }}) / 60
+{%- endmacro %}
+
+
+{# A value of a reply as an array: empty when it is none. #}
+{% macro json_array(value) -%}
+    case when jsonb_typeof({{ value }}) = 'array' then {{ value }} else '[]' end
 {%- endmacro %}
 
 

@@ -1,6 +1,9 @@
 """A build that fails, at whatever step, leaves what BI reads as it was."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +16,7 @@ from storykeep.quality.release import check_release
 from storykeep.settings import Settings
 from storykeep.transform import dbt
 from storykeep.transform.build import build_marts
+from storykeep.transform.publish import publish
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
@@ -75,10 +79,21 @@ def unlock(conn: psycopg.Connection) -> None:
         conn.execute(f"alter table {table} drop constraint {constraint}")
 
 
-def test_the_same_build_twice_changes_no_mart(built: Settings, bi: psycopg.Connection) -> None:
+def test_the_same_build_twice_changes_no_mart_however_old_its_sources(
+    built: Settings, bi: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     before = read_marts(bi)
+    measure = dbt.freshness
+    monkeypatch.setattr(dbt, "freshness", lambda settings, as_of: measure(settings, as_of + timedelta(days=30)))
     assert build_marts(built, AS_OF)["mart rows changed"] == 0
     assert read_marts(bi) == before
+    assert "story_listings" in caplog.text
+
+
+def test_a_work_folder_that_dbt_cannot_write_is_named(built: Settings, tmp_path: Path) -> None:
+    (tmp_path / "dbt").write_text("no folder")
+    with pytest.raises(StorykeepError, match=r"dbt.*STORYKEEP_WORK_DIR"):
+        dbt.freshness(replace(built, work_dir=tmp_path), AS_OF)
 
 
 def test_a_failed_dbt_test_publishes_nothing_and_is_named(built: Settings, bi: psycopg.Connection) -> None:
@@ -96,6 +111,9 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(built: Settings, bi: p
     try:
         with pytest.raises(StorykeepError, match="assert_every_listed_story_reaches_the_marts: Got 1 result"):
             build_marts(built, AS_OF)
+        # As when the last task of an older run is cleared.
+        with pytest.raises(StorykeepError, match="the tables in schema build are not checked"):
+            publish(built, AS_OF, {})
         assert read_marts(bi) == before
     finally:
         with connect(built.warehouse, "storykeep_owner") as conn:
@@ -134,4 +152,6 @@ def test_a_failed_release_checkpoint_publishes_nothing(
     monkeypatch.setattr(dbt, "build", build_badly)
     with pytest.raises(StorykeepError, match="a campaign's stories are those of its content"):
         build_marts(built, AS_OF)
+    with pytest.raises(StorykeepError, match="the tables in schema build are not checked"):
+        publish(built, AS_OF, {})
     assert read_marts(bi) == before

@@ -51,6 +51,13 @@ def test_a_part_left_out_of_a_whole_breakdown_is_zero_and_unknown_otherwise(quer
     assert [tuple(row.values()) for row in rows] == [(50, 4, 6, 0), (50, None, None, None)]
 
 
+def test_a_count_that_no_reply_is_asked_for_is_unknown_and_not_withheld(query: Query) -> None:
+    (row,) = query(
+        "select link_clicks, link_clicks_withheld, shares_withheld from marts.fct_stories where story_id = '103'"
+    )
+    assert tuple(row.values()) == (None, False, True)
+
+
 def test_readings_are_the_growth_curve(query: Query) -> None:
     rows = query(
         "select story_id, age_minutes, is_withheld, views from marts.fct_story_readings order by story_id, captured_at"

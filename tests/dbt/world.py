@@ -213,6 +213,7 @@ def _readings(conn: psycopg.Connection) -> None:
     reading(conn, "101", at(11, 7, 45), views=990, reach=690, total_interactions=40)
     reading(conn, "101", at(11, 7, 55), views=1000, reach=700, total_interactions=38, replies=0, navigation=60)
     _navigation(conn, "101", at(11, 7, 55), 60, TAP_FORWARD=50, tap_back=4, tap_exit=6)
+    _oddities(conn, "101", at(11, 7, 55))
     # 102: four hours too old, and its breakdown does not add up, so that the other parts are unknown and not 0.
     reading(conn, "102", at(11, 5), views=300, reach=200, total_interactions=12)
     _navigation(conn, "102", at(11, 5), 60, tap_forward=50)
@@ -247,3 +248,27 @@ def _navigation(conn: psycopg.Connection, story_id: str, captured_at: datetime, 
         status="ok",
         payload={"data": [item]},
     )
+
+
+def _oddities(conn: psycopg.Connection, story_id: str, captured_at: datetime) -> None:
+    """Replies that are not as documented: nothing is counted in them, and nothing fails for them."""
+    counts: list[Any] = [10**30, 10**15, -1, 1.5, "7", None, [7]]
+    parts: list[Any] = [None, {}, [None, {"value": 1}]]
+    payloads: list[dict[str, Any]] = [
+        {"data": [{"name": "shares", "values": [{"value": count}]} for count in counts]},
+        {"data": [{"value": 1}, {"name": None}, {"name": 5, "values": [{"value": 1}]}, "text", None]},
+        {"data": [{"name": "follows", "total_value": {"breakdowns": [{"results": results}]}} for results in parts]},
+        {"data": None},
+        {"data": {"name": "shares"}},
+        {},
+    ]
+    for number, payload in enumerate(payloads):
+        landed(
+            conn,
+            "story_insights",
+            captured_at,
+            story_id=story_id,
+            metric_group=f"odd {number}",
+            status="ok",
+            payload=payload,
+        )

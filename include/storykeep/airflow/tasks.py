@@ -33,7 +33,7 @@ def capture_shard(shard: int) -> dict[str, int]:
 
 def skip_unless_landed(counts: Iterable[dict[str, int]]) -> None:
     """Skip, and so emit no asset event, when the tick landed nothing."""
-    if not any(shard.get("listings") or shard.get("readings") for shard in counts):
+    if not any(shard.get("rows") for shard in counts):
         raise AirflowSkipException("nothing was due, so there is nothing to build")
 
 
@@ -82,24 +82,31 @@ def check_landing() -> dict[str, Any]:
 def dbt_build(as_of: str) -> None:
     """Build and test every model in schema build."""
     from storykeep.transform import dbt
+    from storykeep.transform.turn import turn
 
-    dbt.build(deployment(), parse_time(as_of))
+    settings = deployment()
+    with turn(settings):
+        dbt.build(settings, parse_time(as_of))
+    dbt.warn_of_old_sources(settings, parse_time(as_of))
 
 
 def check_release(as_of: str) -> None:
     """Check the built marts before anybody sees them."""
     from storykeep.quality.release import check_release
+    from storykeep.transform.turn import turn
 
-    check_release(deployment(), parse_time(as_of))
+    settings = deployment()
+    with turn(settings):
+        check_release(settings, parse_time(as_of))
 
 
-def publish(watermarks: dict[str, int]) -> dict[str, int]:
-    """Bring the marts that BI reads to the rows that were built; returns the rows changed by table."""
+def publish(as_of: str, watermarks: dict[str, int]) -> dict[str, int]:
+    """Bring the marts that BI reads to the rows that this run built and checked; returns the rows changed by table."""
     from storykeep.transform.publish import publish
 
     settings = deployment()
     with closing(_ingest(settings)) as conn, ledger(conn, "build", _run_id(), system_clock) as run:
-        run.counts.update(publish(settings, watermarks))
+        run.counts.update(publish(settings, parse_time(as_of), watermarks))
     return dict(run.counts)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from storykeep.errors import StorykeepError
+from storykeep.quality.work_dir import writing
 from storykeep.settings import PostgresSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
     """
     from great_expectations.core.run_identifier import RunIdentifier
 
-    checkpoint = _checkpoint(_context(settings), settings.warehouse, name, batches)
-    outcome = checkpoint.run(run_id=RunIdentifier(run_name=as_of.strftime("%Y-%m-%dT%H-%M-%SZ")))
+    with writing(settings):
+        checkpoint = _checkpoint(_context(settings), settings.warehouse, name, batches)
+        outcome = checkpoint.run(run_id=RunIdentifier(run_name=as_of.strftime("%Y-%m-%dT%H-%M-%SZ")))
     results = [(suite.suite_name, result) for suite in outcome.run_results.values() for result in suite.results]
     fatal = []
     for suite, result in results:
@@ -136,7 +138,7 @@ def _url(warehouse: PostgresSettings) -> str:
         warehouse.host,
         warehouse.port,
         warehouse.database,
-        query={"options": "-c role=storykeep_transform -c timezone=UTC"},
+        query={"options": "-c role=storykeep_transform -c timezone=UTC", **warehouse.tls},
     )
     return url.render_as_string(hide_password=False)
 

@@ -1,4 +1,7 @@
-"""The landing checkpoint: what dbt relies on, checked over the raw rows that no published build has seen yet."""
+"""The landing checkpoint: what dbt relies on, checked over the raw rows that no published build has seen yet.
+
+Replies land as they came. dbt leaves out what is no count in them, so that odd ones are told and stop no build.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -112,13 +115,15 @@ def expectations() -> dict[str, list[Any]]:
                 "a good reply is a list of metrics with names",
                 "select story_id, metric_group, captured_at from {batch} where status = 'ok'"
                 " and (jsonb_typeof(payload -> 'data') is distinct from 'array'"
-                " or jsonb_path_exists(payload, '$.data[*] ? (!exists(@.name))'))",
+                " or jsonb_path_exists(payload, '$.data[*] ? (!exists(@.name ? (@.type() == \"string\")))'))",
+                severity="warning",
             ),
             never(
                 "a count is a whole number, not negative",
                 "select story_id, metric_group, captured_at, jsonb_path_query_array(payload, '$.data[*].**.value')"
                 " as told from {batch} where status = 'ok' and jsonb_path_exists(payload,"
                 " '$.data[*].**.value ? (@.type() != \"number\" || @ < 0 || @.floor() != @)')",
+                severity="warning",
             ),
             _no_secret(),
         ],

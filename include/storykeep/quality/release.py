@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from storykeep.quality import approval
 from storykeep.quality.checkpoint import Batch, never, run
 from storykeep.settings import Settings
 
@@ -13,7 +14,7 @@ FINALITIES = ["webhook", "sweep", "masked", "manual", "late", "missing", "live"]
 
 
 def check_release(settings: Settings, as_of: datetime) -> int:
-    """Check the marts in schema `build`; returns how many expectations they met.
+    """Check the marts in schema `build` and approve them for publication; returns how many expectations they met.
 
     Raises StorykeepError naming the failed expectations with their tables and samples.
     """
@@ -21,7 +22,9 @@ def check_release(settings: Settings, as_of: datetime) -> int:
         Batch(f"build.{mart}", f"select * from build.{mart}", expected)  # noqa: S608 (names of ours)
         for mart, expected in expectations(as_of).items()
     ]
+    approval.withdraw(settings)
     met = run(settings, "release", batches, as_of)
+    approval.approve(settings, as_of)
     log.info("release checkpoint: %d marts met %d expectations", len(batches), met)
     return met
 

@@ -13,13 +13,11 @@ from storykeep.quality.landing import check_landing
 from storykeep.quality.release import check_release
 from storykeep.settings import Settings
 from storykeep.transform import dbt
-from storykeep.transform.publish import publish
+from storykeep.transform.publish import publish_in_turn
+from storykeep.transform.turn import turn
 from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
-
-# Any number of our own: builds wait for each other on it, since they share the schema `build`.
-LOCK = 5_700_002
 
 T = TypeVar("T")
 
@@ -30,11 +28,12 @@ def build_marts(settings: Settings, as_of: datetime) -> dict[str, int]:
     Builds take turns, and each is written down in the run ledger. Raises StorykeepError naming each expectation, model
     or test that failed.
     """
-    with _turn(settings), _written_down(settings, as_of) as run:
+    with turn(settings) as conn, _written_down(settings, as_of) as run:
         landed = _timed("landing checkpoint", lambda: check_landing(settings, as_of))
         built = _timed("dbt build", lambda: dbt.build(settings, as_of))
+        _timed("source freshness", lambda: dbt.warn_of_old_sources(settings, as_of))
         _timed("release checkpoint", lambda: check_release(settings, as_of))
-        changed = _timed("publish", lambda: publish(settings, landed.watermarks))
+        changed = _timed("publish", lambda: publish_in_turn(conn, as_of, landed.watermarks))
         run.counts["new raw rows"] = landed.rows
         run.counts["models and tests"] = sum(built.values())
         run.counts["warnings"] = built.get("warn", 0)
@@ -50,15 +49,6 @@ def _written_down(settings: Settings, as_of: datetime) -> Iterator[Run]:
         ledger(conn, "build", run_id, fixed_clock(as_of)) as run,
     ):
         yield run
-
-
-@contextmanager
-def _turn(settings: Settings) -> Iterator[None]:
-    with connect(settings.warehouse, "storykeep_transform") as conn:
-        # Without an open transaction, so that a long build does not hold back vacuum.
-        conn.autocommit = True
-        conn.execute("select pg_advisory_lock(%s)", [LOCK])
-        yield
 
 
 def _timed(step: str, work: Callable[[], T]) -> T:

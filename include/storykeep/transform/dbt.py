@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from storykeep.errors import StorykeepError
+from storykeep.quality import approval
+from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,10 @@ MODELS = ("model", "seed")
 def build(settings: Settings, as_of: datetime) -> dict[str, int]:
     """Build every model into its schema, the marts into `build`, and run every data test.
 
-    Returns how many nodes ended in which state. Raises StorykeepError naming each failed model and test.
+    What was approved for publication is so no longer. Returns how many nodes ended in which state. Raises
+    StorykeepError naming each failed model and test.
     """
+    approval.withdraw(settings)
     return _run(settings, as_of, ["build", "--exclude-resource-type", "unit_test"])
 
 
@@ -37,11 +41,27 @@ def freshness(settings: Settings, as_of: datetime) -> dict[str, int]:
     return _run(settings, as_of, ["source", "freshness", "--output", str(_folder(settings) / "freshness.json")])
 
 
+def warn_of_old_sources(settings: Settings, as_of: datetime) -> None:
+    """Log when a source is too old, and no more: what was built of it is right all the same."""
+    try:
+        freshness(settings, as_of)
+    except StorykeepError as error:
+        log.warning("dbt source freshness: %s", error.what)
+
+
 def _run(settings: Settings, as_of: datetime, command: Sequence[str]) -> dict[str, int]:
+    if not (settings.dbt_dir / "dbt_project.yml").is_file():
+        raise StorykeepError(
+            f"there is no dbt project in {settings.dbt_dir}",
+            where="STORYKEEP_DBT_DIR",
+            remedy="name the folder dbt/ of Storykeep",
+        )
     from dbt.cli.main import dbtRunner  # imports for seconds
 
-    with _environment(settings):
+    with writing(settings), _environment(settings):
         outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *_options(settings, as_of)])
+        if isinstance(outcome.exception, OSError):
+            raise outcome.exception
     if outcome.exception is not None:
         raise _failure(settings, command[0], [str(outcome.exception)])
     results = list(outcome.result)
@@ -79,6 +99,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "STORYKEEP_DBT_PORT": str(warehouse.port),
         "STORYKEEP_DBT_USER": warehouse.user,
         "STORYKEEP_DBT_DATABASE": warehouse.database,
+        **{f"STORYKEEP_DBT_{option.upper()}": value for option, value in warehouse.tls.items()},
         "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": warehouse.password.get_secret_value(),
     }
     before = {name: os.environ.get(name) for name in told}

@@ -5,32 +5,38 @@ rows before or the rows after, never a mixture.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import psycopg
+from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.quality import watermarks
+from storykeep.quality import approval, watermarks
 from storykeep.settings import Settings
 from storykeep.transform.tables import Table, compose, loosen, read_table, tighten
-from storykeep.warehouse import connect
+from storykeep.transform.turn import turn
 
 log = logging.getLogger(__name__)
 
-# Any number of our own: publications wait for each other on it.
-LOCK = 5_700_001
+
+def publish(settings: Settings, as_of: datetime, landed: Mapping[str, int]) -> dict[str, int]:
+    """Wait for a build under way, then `publish_in_turn`."""
+    with turn(settings) as conn:
+        return publish_in_turn(conn, as_of, landed)
 
 
-def publish(settings: Settings, landed: Mapping[str, int] | None = None) -> dict[str, int]:
+def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[str, int]) -> dict[str, int]:
     """Make `marts` equal to `build`; returns how many rows were deleted and inserted, by mart.
 
-    `landed` are the watermarks of the landing check, which move together with the marts. Only one publication runs
-    at a time. Raises StorykeepError when a built table has no primary key, or a column cannot take on its new type.
+    `conn` holds the turn. `landed` are the watermarks of the landing check, which move together with the marts.
+    Raises StorykeepError when the built tables are not those approved as of `as_of`, when one has no primary key, or
+    when a column cannot take on its new type.
     """
-    with connect(settings.warehouse, "storykeep_transform") as conn:
-        conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    with conn.transaction():
+        approval.require(conn, as_of)
         changed = {name: _publish_table(conn, name) for name in _built(conn)}
-        watermarks.move(conn, landed or {})
+        watermarks.move(conn, landed)
     for name, rows in changed.items():
         log.info("publish: %s: %d rows changed", name, rows)
     return changed
@@ -58,26 +64,43 @@ def _publish_table(conn: psycopg.Connection, name: str) -> int:
 
 def _bring_rows(conn: psycopg.Connection, built: Table) -> int:
     """Delete the rows that differ, insert those that are missing; returns how many."""
-    parts: dict[str, str | tuple[str, ...]] = {"table": built.name, "key": built.key, "columns": tuple(built.columns)}
+    # Not `in`: Postgres hashes `not in` only as long as all keys fit into work_mem, and compares each with each beyond.
+    same_key = sql.SQL(" and ").join(
+        sql.SQL("standing.{0} = built.{0}").format(sql.Identifier(column)) for column in built.key
+    )
+    table = sql.Identifier(built.name)
     deleted = conn.execute(
-        compose(
+        sql.SQL(
             """
-            delete from marts.{table}
-            where ({key}) in (
-                select {key} from (select {columns} from marts.{table} except select {columns} from build.{table}) as t
+            delete from marts.{table} as standing
+            where not exists (
+                select from build.{table} as built
+                where {same_key} and row({standing}) is not distinct from row({built})
             )
-            """,
-            **parts,
+            """
+        ).format(
+            table=table,
+            same_key=same_key,
+            standing=_qualified("standing", built.columns),
+            built=_qualified("built", built.columns),
         )
     )
     inserted = conn.execute(
-        compose(
+        sql.SQL(
             """
             insert into marts.{table} ({columns})
-            select {columns} from build.{table}
-            where ({key}) not in (select {key} from marts.{table})
-            """,
-            **parts,
+            select {values} from build.{table} as built
+            where not exists (select from marts.{table} as standing where {same_key})
+            """
+        ).format(
+            table=table,
+            columns=sql.SQL(", ").join(map(sql.Identifier, built.columns)),
+            values=_qualified("built", built.columns),
+            same_key=same_key,
         )
     )
     return deleted.rowcount + inserted.rowcount
+
+
+def _qualified(alias: str, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(alias, column) for column in columns)

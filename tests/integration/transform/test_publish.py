@@ -1,18 +1,23 @@
 """Publishing: the standing tables take on the built rows and shape, and nothing else happens to them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.quality import watermarks
+from storykeep.quality import approval, watermarks
 from storykeep.settings import Settings
-from storykeep.transform.publish import LOCK, publish
+from storykeep.transform import publish as publication
+from storykeep.transform.turn import LOCK
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
+
+AS_OF = datetime(2026, 11, 12, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -22,7 +27,12 @@ def conn(warehouse: Settings) -> Iterator[psycopg.Connection]:
         conn.execute("create table build.dim (id text primary key, views bigint, note text not null)")
         conn.execute("comment on column build.dim.views is 'How often.'")
         conn.execute("insert into build.dim values ('a', 1, 'x'), ('b', null, 'y'), ('c', 3, 'z')")
+        approval.approve(warehouse, AS_OF)
         yield conn
+
+
+def publish(settings: Settings, landed: Mapping[str, int] | None = None) -> dict[str, int]:
+    return publication.publish(settings, AS_OF, landed or {})
 
 
 def published(conn: psycopg.Connection) -> list[tuple[object, ...]]:
@@ -117,3 +127,25 @@ def test_watermarks_never_move_backwards(warehouse: Settings, conn: psycopg.Conn
     publish(warehouse, {"stories": 7})
     publish(warehouse, {"stories": 4, "media_files": 1})
     assert watermarks.read(conn) == {"stories": 7, "media_files": 1}
+
+
+def test_only_what_was_approved_as_of_that_moment_is_published(warehouse: Settings, conn: psycopg.Connection) -> None:
+    with pytest.raises(StorykeepError, match="the tables in schema build are those of 2026-11-12T12:00:00"):
+        publication.publish(warehouse, AS_OF - timedelta(minutes=15), {"stories": 5})
+    approval.withdraw(warehouse)
+    with pytest.raises(StorykeepError, match="the tables in schema build are not checked"):
+        publish(warehouse, {"stories": 5})
+    assert conn.execute("select to_regclass('marts.dim')").fetchone() == (None,)
+    assert watermarks.read(conn) == {}
+
+
+def test_many_rows_need_no_memory_for_all_their_keys(warehouse: Settings, conn: psycopg.Connection) -> None:
+    """Each key against each other one would be 900 million comparisons."""
+    with connect(warehouse.warehouse_admin) as admin:
+        name = sql.Identifier(warehouse.warehouse.database)
+        admin.execute(sql.SQL("alter database {} set work_mem = '64kB'").format(name))
+        admin.execute(sql.SQL("alter database {} set statement_timeout = '5s'").format(name))
+    conn.execute("insert into build.dim select n::text, n, 'many' from generate_series(1, 30000) as n")
+    assert publish(warehouse) == {"dim": 30_003}
+    conn.execute("update build.dim set views = 0 where id = '1'")
+    assert publish(warehouse) == {"dim": 2}

@@ -56,7 +56,8 @@ gaps as (
         account_id,
         starts_at,
         ends_at,
-        {{ minutes_between('starts_at', 'ends_at') }} as minutes
+        -- As the marts tell it, so that what is over an hour here is so there.
+        ({{ minutes_between('starts_at', 'ends_at') }})::numeric(12, 2) as minutes
     from pairs
     where ends_at is not null
 
@@ -69,13 +70,17 @@ long_gaps as (
 
 ),
 
--- What the failed tries of the gap were told, most often.
+-- What the failed tries of the gap were told, most often. An account that needs its creator is not asked again, so
+-- that one such reply outweighs any number of others.
 causes_told as (
 
     select
         long_gaps.account_id,
         long_gaps.starts_at,
-        mode() within group (order by listings.cause) as cause
+        coalesce(
+            mode() within group (order by listings.cause) filter (where listings.cause in ('token', 'permission')),
+            mode() within group (order by listings.cause)
+        ) as cause
     from long_gaps
     inner join listings
         on
@@ -95,7 +100,7 @@ states as (
         lead(happened_at, 1, 'infinity') over (partition by account_id order by happened_at, event_id) as ends_at,
         event_id,
         case
-            when reason = 'missing_scope' then 'permission'
+            when status = 'needs_action' and reason = 'missing_scope' then 'permission'
             when status in ('expired', 'data_access_ended', 'revoked', 'needs_action') then 'token'
             when status in ('not_tracked', 'invited', 'connecting', 'disconnected', 'purged') then 'not_connected'
         end as cause

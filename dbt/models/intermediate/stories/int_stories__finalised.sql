@@ -109,5 +109,5 @@ select
             when finality in ('sweep', 'late') and views_per_minute is not null
                 then greatest(views_per_minute, 0) * last_reading_age_minutes
         end
-    )::numeric(14, 2) as estimated_undercount
+    )::numeric(30, 2) as estimated_undercount
 from classed

@@ -77,12 +77,12 @@ select
     totals.total_interactions,
     totals.replies,
     totals.link_clicks,
-    (totals.interactions_with_views::numeric / nullif(totals.views_with_interactions, 0))::numeric(10, 6)
+    (totals.interactions_with_views::numeric / nullif(totals.views_with_interactions, 0))::numeric(24, 6)
         as engagement_rate,
     campaigns.cost,
     campaigns.currency,
-    (campaigns.cost * 1000 / nullif(totals.views, 0))::numeric(14, 4) as cpm,
-    (campaigns.cost / nullif(totals.total_interactions, 0))::numeric(14, 4) as cost_per_engagement,
+    (campaigns.cost * 1000 / nullif(totals.views, 0))::numeric(24, 4) as cpm,
+    (campaigns.cost / nullif(totals.total_interactions, 0))::numeric(24, 4) as cost_per_engagement,
     coalesce(totals.stories_live, 0) as stories_live,
     coalesce(totals.stories_withheld, 0) as stories_withheld,
     coalesce(totals.stories_unknown, 0) as stories_unknown,

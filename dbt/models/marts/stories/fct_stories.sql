@@ -48,7 +48,9 @@ select
         stories.{{ metric }},
     {% endfor %}
     {% for metric in story_metrics() %}
-        stories.is_withheld and stories.{{ metric }} is null as {{ metric }}_withheld,
+        {% if metric in unasked_metrics() %}false
+        {%- else %}stories.is_withheld and stories.{{ metric }} is null
+        {%- endif %} as {{ metric }}_withheld,
     {% endfor %}
     case when stories.is_withheld then 0 end as withheld_lower_bound,
     case when stories.is_withheld then {{ withheld_upper() }} end as withheld_upper_bound,

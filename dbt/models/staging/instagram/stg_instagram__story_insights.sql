@@ -13,7 +13,8 @@ metrics as (
         replies.*,
         items.item
     from replies
-    cross join lateral jsonb_array_elements(replies.payload -> 'data') as items (item)
+    cross join lateral jsonb_array_elements({{ json_array("replies.payload -> 'data'") }}) as items (item)
+    where jsonb_typeof(items.item -> 'name') = 'string'
 
 ),
 
@@ -41,8 +42,9 @@ parts as (
     from metrics
     cross join
         lateral jsonb_array_elements(
-            coalesce(metrics.item #> '{total_value,breakdowns,0,results}', '[]')
+            {{ json_array("metrics.item #> '{total_value,breakdowns,0,results}'") }}
         ) as results (result)
+    where jsonb_typeof(results.result #> '{dimension_values,0}') = 'string'
 
 ),
 
