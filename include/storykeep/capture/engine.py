@@ -119,7 +119,8 @@ def _note_throttled(tick: Tick, settings: Settings) -> None:
     silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
     for account_id in silent:
         tick.run.causes[Cause.THROTTLED].add(tick.connections[account_id].username)
-    land_throttled(tick, silent & set(left.listings) - tick.listed)
+    if unlisted := silent & set(left.listings) - tick.listed:
+        land_throttled(tick, unlisted)
 
 
 def _handles(who: Collection[str]) -> str:
