@@ -2,23 +2,12 @@
 
 import psycopg
 import pytest
+from tests.marts import MARTS
 
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
-
-MARTS = {
-    "dim_accounts",
-    "dim_brands",
-    "dim_campaigns",
-    "dim_creators",
-    "fct_campaign_content",
-    "fct_campaign_performance",
-    "fct_capture_coverage",
-    "fct_stories",
-    "fct_story_readings",
-}
 
 
 def relations(settings: Settings, schema: str) -> set[str]:

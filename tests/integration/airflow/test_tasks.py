@@ -1,4 +1,4 @@
-"""What the tasks of capture_stories write down, and how the last of them judges it."""
+"""What the tasks of capture_stories write down and how the last of them judges it; whose turn a build task has."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,12 @@ from storykeep.errors import StorykeepError
 from storykeep.landing.runs import ledger
 from storykeep.local.postgres import uri
 from storykeep.settings import Settings
+from storykeep.transform.turn import LOCK
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
 
+AS_OF = "2026-11-05T12:00:00+00:00"
 RUN_ID = "scheduled__2026-11-05T12:00:00+00:00"
 
 
@@ -73,3 +75,33 @@ def test_so_does_one_that_never_began(tasks: Any) -> None:
     tasks.capture_shard(0)
     with pytest.raises(StorykeepError, match="1 of 2 shards"):
         tasks.summarise()
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "work"),
+    [
+        ("dbt_build", (AS_OF,), "storykeep.transform.dbt.build"),
+        ("check_release", (AS_OF,), "storykeep.quality.release.check_release"),
+        ("publish", (AS_OF, {}), "storykeep.transform.publish.publish_in_turn"),
+    ],
+)
+def test_nobody_else_builds_while_a_task_does(
+    tasks: Any,
+    conn: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    arguments: tuple[Any, ...],
+    work: str,
+) -> None:
+    had_by_others: list[bool] = []
+
+    def probe(*_: Any) -> dict[str, int]:
+        (free,) = conn.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone() or (None,)
+        had_by_others.append(not free)
+        return {}
+
+    monkeypatch.setattr(work, probe)
+    monkeypatch.setattr("storykeep.transform.dbt.warn_of_old_sources", lambda *_: None)
+    getattr(tasks, task)(*arguments)
+    assert had_by_others == [True]
+    assert conn.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,)

@@ -1,0 +1,13 @@
+"""What BI reads: the expected set, so that a missing mart is missed."""
+
+MARTS = {
+    "dim_accounts",
+    "dim_brands",
+    "dim_campaigns",
+    "dim_creators",
+    "fct_campaign_content",
+    "fct_campaign_performance",
+    "fct_capture_coverage",
+    "fct_stories",
+    "fct_story_readings",
+}
