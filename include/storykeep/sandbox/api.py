@@ -4,82 +4,71 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from storykeep.sandbox import login, switches
 from storykeep.sandbox.calls import Call, Reply, to_json
-from storykeep.sandbox.cdn import Cdn
 from storykeep.sandbox.clock import VirtualClock
-from storykeep.sandbox.errors import ApiError, no_permission, no_such_object, unknown_path, unsupported_method
-from storykeep.sandbox.faults import Faults, spoil
-from storykeep.sandbox.insights import story_insights
-from storykeep.sandbox.media import find_story, story_node, story_page
-from storykeep.sandbox.profiles import me, profile
-from storykeep.sandbox.stories import Stories
-from storykeep.sandbox.tokens import INSIGHTS_SCOPE, READ_SCOPE, Grant, TokenBook, authenticate
-from storykeep.sandbox.usage import Log, Usage
-from storykeep.sandbox.world import Account, Flavour, World
+from storykeep.sandbox.edges.stories import check_in_sight
+from storykeep.sandbox.errors import (
+    ApiError,
+    no_permission,
+    no_such_object,
+    unknown_path,
+    unsupported_method,
+)
+from storykeep.sandbox.faults import Fault, Faults, spoil
+from storykeep.sandbox.fields import Field
+from storykeep.sandbox.log import Log
+from storykeep.sandbox.routes import KINDS, ROUTES
+from storykeep.sandbox.tokens import authenticate
+from storykeep.sandbox.usage import Usage
+from storykeep.sandbox.view import Params, Route, State, View
+from storykeep.sandbox.world.accounts import Account, Flavour
+from storykeep.sandbox.world.stories import Story
 
-_INSTAGRAM_READS = ("stories", "node", "insights", "profile")
-_FIXED_ROUTES: dict[Flavour, dict[str, str]] = {
-    "facebook": {
-        "debug_token": "debug_token",
-        "oauth/access_token": "exchange",
-        "me": "me",
-        "me/permissions": "permissions",
-    },
-    "instagram": {"refresh_access_token": "refresh", "me": "me"},
-}
-# which parameter names the account that a call is about, where it is not the calling token
-_SUBJECT = {"debug_token": "input_token", "exchange": "fb_exchange_token"}
 _FRESH = [
     ("Cache-Control", "private, no-cache, no-store, must-revalidate"),
     ("Expires", "Sat, 01 Jan 2000 00:00:00 GMT"),
     ("Pragma", "no-cache"),
     ("Access-Control-Allow-Origin", "*"),
 ]
+_METHODS = ("GET", "POST", "DELETE")
+_TABLE: Mapping[tuple[Flavour, str], Route] = {(host, route.call): route for route in ROUTES for host in route.hosts}
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a call is for: its route, and the object that its path names. `problem` is why there is no route."""
+
+    endpoint: str
+    route: Route | None = None
+    subject: Any = None
+    problem: ApiError | None = None
 
 
 class Api:
-    """Answers calls to graph.facebook.com and graph.instagram.com.
+    """Answers calls to graph.facebook.com and graph.instagram.com."""
 
-    Args:
-        urls: base URL by host, for page links.
-    """
-
-    def __init__(
-        self,
-        *,
-        world: World,
-        stories: Stories,
-        clock: VirtualClock,
-        cdn: Cdn,
-        urls: dict[Flavour, str],
-    ) -> None:
-        self.world, self.stories, self.clock = world, stories, clock
-        self.tokens = TokenBook(world)
-        self.log, self.faults = Log(), Faults(world.seed)
-        self._usage, self._cdn, self._urls = Usage(world), cdn, urls
+    def __init__(self, state: State, clock: VirtualClock) -> None:
+        self.state, self.clock = state, clock
+        self.log, self.faults = Log(), Faults(state.world.seed)
+        self._usage = Usage(state.world)
         self._traces = itertools.count(1)
 
     def answer(self, call: Call, *, in_batch: bool = False) -> Reply:
         """The reply to a call; errors are replies too."""
         now = self.clock.now()
-        endpoint, object_id = self._route(call)
-        account = self._account(call, endpoint)
+        target = self._target(call)
+        account = self._account(call, target.route)
         ig_user_id = account.ig_user_id if account else None
-        self.log.count(endpoint, ig_user_id, in_batch=in_batch)
-        fault = self.faults.strike(endpoint, ig_user_id)
-        error: ApiError | None = None
-        try:
-            reply = (spoil(fault) if fault else None) or Reply(
-                200, to_json(self._body(call, endpoint, object_id, now)), headers=list(_FRESH)
-            )
-        except ApiError as problem:
-            error, reply = problem, self.refuse(problem, call.host)
+        fault = self.faults.strike(target.endpoint, ig_user_id)
+        reply, error = self._reply(call, target, fault, now)
         reply.cut = fault is not None and fault.kind == "cut"
-        reply.headers += self._usage_headers(call, endpoint, account, error, now)
+        reply.headers += self._usage_headers(call, target.route, account, error, now)
+        self.log.count(target.endpoint, ig_user_id, len(reply.body), in_batch=in_batch)
         return reply
 
     def refuse(self, error: ApiError, host: Flavour) -> Reply:
@@ -90,85 +79,96 @@ class Api:
     def _trace(self) -> str:
         return "A" + hashlib.blake2b(b"%d" % next(self._traces), digest_size=11).hexdigest()
 
-    def _route(self, call: Call) -> tuple[str, str]:
-        """The endpoint of a call, as log and faults name it, and the id of the object that it reads."""
-        fixed = _FIXED_ROUTES[call.host].get(call.path)
-        if fixed:
-            return fixed, ""
-        match call.segments:
-            case (object_id,) if object_id.isdecimal():
-                return ("profile" if self.world.find(object_id) else "node"), object_id
-            case (object_id, "stories" | "insights" as edge) if object_id.isdecimal():
-                return edge, object_id
-            case ("me", "stories") if call.host == "instagram":
-                return "stories", "me"
-        return "unknown", ""
+    def _reply(self, call: Call, target: _Target, fault: Fault | None, now: datetime) -> tuple[Reply, ApiError | None]:
+        try:
+            spoiled = spoil(fault) if fault else None
+            body = spoiled or Reply(200, to_json(self._body(call, target, now)), headers=list(_FRESH))
+        except ApiError as error:
+            return self.refuse(error, call.host), error
+        return body, None
 
-    def _account(self, call: Call, endpoint: str) -> Account | None:
-        token = call.params.get(_SUBJECT[endpoint]) if endpoint in _SUBJECT else call.token
-        grant = self.tokens.find(token) if token else None
+    def _target(self, call: Call) -> _Target:
+        """Find out what a call is for."""
+        first, *rest = call.segments or ("",)
+        subject = self._object(call, first)
+        kind = KINDS.get(type(subject), first)
+        path = "/".join([kind, *rest])
+        for pattern in (path, "/".join([*path.split("/")[:-1], "{name}"])):
+            route = _TABLE.get((call.host, f"{call.method} {pattern}"))
+            if route:
+                return _Target(route.name, route, subject)
+        if any((call.host, f"{method} {path}") in _TABLE for method in _METHODS):
+            return _Target("unknown", problem=unsupported_method(call.method))
+        if first.isdecimal() and subject is None:
+            return _Target(rest[0] if rest else "node", problem=no_such_object(first))
+        return _Target("unknown", problem=unknown_path(call.path))
+
+    def _object(self, call: Call, name: str) -> Any:
+        """The object of an id; `me` is one on the instagram host."""
+        if name == "me" and call.host == "instagram":
+            grant = self.state.tokens.find(call.token) if call.token else None
+            return grant.account if grant else None
+        if not name.isdecimal():
+            return None
+        return self.state.world.find(name) or self.state.stories.find(name)
+
+    def _account(self, call: Call, route: Route | None) -> Account | None:
+        token = call.params.get(route.about) if route and route.about else call.token
+        grant = self.state.tokens.find(token) if token else None
         return grant.account if grant else None
 
     def _usage_headers(
-        self, call: Call, endpoint: str, account: Account | None, error: ApiError | None, now: datetime
+        self, call: Call, route: Route | None, account: Account | None, error: ApiError | None, now: datetime
     ) -> list[tuple[str, str]]:
         """The account's pool on Instagram reads; on the facebook host also the app's."""
         headers = [("facebook-api-version", call.version)]
-        read = endpoint in _INSTAGRAM_READS
-        if call.host == "facebook" or not read:
+        of_account = route is not None and route.pool == "account"
+        if call.host == "facebook" or not of_account:
             blocked = error is not None and error.code == 4
-            headers.append(self._usage.app_header(now, counts=not read, blocked=blocked))
-        if read and account is not None:
+            headers.append(self._usage.app_header(now, counts=not of_account, blocked=blocked))
+        if of_account and account is not None:
             minutes = error.retry_minutes if error is not None and error.code == 80002 else 0
             headers.append(self._usage.pool_header(account, now, minutes))
         return headers
 
-    def _body(self, call: Call, endpoint: str, object_id: str, now: datetime) -> dict[str, Any]:
+    def _body(self, call: Call, target: _Target, now: datetime) -> Any:
         """The body of a good answer.
 
         Raises:
             ApiError: everything else.
         """
-        if endpoint == "unknown" and call.host == "facebook":
-            raise unknown_path(call.path)
-        if call.method != "GET" and endpoint not in ("exchange", "unknown"):
-            raise unsupported_method(call.method)
-        match endpoint:
-            case "debug_token":
-                return login.debug_token(call, self.tokens, now)
-            case "exchange":
-                return login.exchange(call, self.tokens, now)
-            case "refresh":
-                return login.refresh(call, self.tokens, now)
-        grant = authenticate(self.tokens, call.host, call.token, call.params.get("appsecret_proof"), now)
-        match endpoint:
-            case "unknown":  # the instagram host looks at the token first
-                raise unknown_path(call.path)
-            case "me":
-                return me(grant.account, call.params.get("fields"), call.host)
-            case "permissions":
-                return login.permissions(grant, call.params.get("permission"), now)
-            case "profile" | "stories":
-                return self._of_account(call, endpoint, object_id, grant, now)
-        return self._of_story(call, endpoint, object_id, grant, now)
+        route = target.route
+        if target.problem and call.host == "facebook" and target.endpoint == "unknown":
+            raise target.problem  # the instagram host looks at the token first
+        grant = None
+        if route is None or route.needs_token:
+            grant = authenticate(self.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), now)
+        if route is None:
+            raise target.problem or unknown_path(call.path)
+        if target.subject is not None and grant is not None and _owner(target.subject).number != grant.account.number:
+            raise no_such_object(call.segments[0])
+        view = View(self.state, call, now, grant, self._expand)
+        return self._answer(view, route, target.subject, call.params)
 
-    def _of_account(self, call: Call, endpoint: str, object_id: str, grant: Grant, now: datetime) -> dict[str, Any]:
-        account = grant.account if object_id == "me" else self.world.find(object_id)
-        if account is None or account.number != grant.account.number:
-            raise no_such_object(object_id)
-        if not grant.allows(READ_SCOPE[call.host], now):
+    def _answer(self, view: View, route: Route, subject: Any, params: Params) -> Any:
+        """Answer a call, or an edge that is nested in one, if the caller may."""
+        if isinstance(subject, Story):
+            check_in_sight(subject, view.now)
+        if route.scope and not view.caller.allows(route.scope[view.call.host], view.now):
             raise no_permission()
-        if endpoint == "profile":
-            return profile(account, call.params.get("fields"), call.host)
-        return story_page(call, self._urls[call.host], self.stories.live(account, now), self._cdn, now)
+        return route.answer(view, subject, params)
 
-    def _of_story(self, call: Call, endpoint: str, object_id: str, grant: Grant, now: datetime) -> dict[str, Any]:
-        story = find_story(self.stories, object_id, grant.account, now)
-        scope = READ_SCOPE if endpoint == "node" else INSIGHTS_SCOPE
-        if not grant.allows(scope[call.host], now):
-            raise no_permission()
-        if endpoint == "node":
-            return story_node(story, call.params.get("fields"), call.host, self._cdn, now)
-        if now >= story.expires_at and switches.EXPIRED_STORY == "readable":
-            return {"data": []}
-        return story_insights(story, call.params, call.host, now)
+    def _expand(self, view: View, subject: Any, field: Field) -> Any:
+        """An edge as a field: the same answer without page links."""
+        kind = KINDS.get(type(subject), "me")
+        route = _TABLE.get((view.call.host, f"GET {kind}/{field.name}"))
+        if route is None:
+            return None
+        body = self._answer(view, route, subject, field.params)
+        if "paging" in body:
+            body["paging"] = {"cursors": body["paging"]["cursors"]}
+        return body
+
+
+def _owner(subject: Any) -> Account:
+    return subject if isinstance(subject, Account) else subject.account

@@ -14,7 +14,9 @@ from storykeep.sandbox.batch import answer_batch
 from storykeep.sandbox.calls import Call, Reply
 from storykeep.sandbox.cdn import Cdn, story_of
 from storykeep.sandbox.control import PREFIX, Control
-from storykeep.sandbox.world import Flavour
+from storykeep.sandbox.forms import read_form
+from storykeep.sandbox.multi import answer
+from storykeep.sandbox.world.accounts import Flavour
 
 _LOG = logging.getLogger(__name__)
 Host = Literal["facebook", "instagram", "cdn"]
@@ -58,18 +60,19 @@ class App:
             await self._write(send, self._graph(host, scope, params, body))
 
     def _graph(self, host: Flavour, scope: Mapping[str, Any], params: dict[str, str], body: bytes) -> Reply:
+        headers = dict(scope["headers"])
         if body:
-            params |= dict(parse_qsl(body.decode("utf-8", "replace")))
-        token = params.pop("access_token", None) or _bearer(scope["headers"])
+            params |= read_form(body, headers.get(b"content-type", b"").decode("latin-1"))
+        token = params.pop("access_token", None) or _bearer(headers.get(b"authorization", b""))
         call = Call.make(host, scope["method"], scope["path"], params, token)
         if call.method == "POST" and not call.segments:
             return answer_batch(self._api, call)
-        return self._api.answer(call)
+        return answer(self._api, call)
 
     async def _send_media(self, send: Send, path: str, params: Mapping[str, str]) -> None:
-        story = self._api.stories.find(story_of(path) or "")
-        self._api.log.count("cdn", story.account.ig_user_id if story else None, in_batch=False)
+        story = self._api.state.stories.find(story_of(path) or "")
         status, content_type, content = self._cdn.answer(path, params, self._api.clock.now())
+        self._api.log.count("cdn", story.account.ig_user_id if story else None, len(content), in_batch=False)
         await self._write(send, Reply(status, "", content_type), content)
 
     async def _write(self, send: Send, reply: Reply, content: bytes | None = None) -> None:
@@ -87,11 +90,8 @@ class App:
         return formatdate(self._api.clock.now().timestamp(), usegmt=True)
 
 
-def _bearer(headers: list[tuple[bytes, bytes]]) -> str | None:
-    for name, value in headers:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            return value[7:].decode("latin-1").strip()
-    return None
+def _bearer(header: bytes) -> str | None:
+    return header[7:].decode("latin-1").strip() if header[:7].lower() == b"bearer " else None
 
 
 async def _read_body(receive: Receive) -> bytes:

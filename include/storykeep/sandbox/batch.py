@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from storykeep.sandbox.api import Api
 from storykeep.sandbox.calls import Call, Reply, to_json
-from storykeep.sandbox.errors import ApiError, bad_parameter
+from storykeep.sandbox.errors import ApiError, bad_parameter, dependency_failed
 from storykeep.sandbox.faults import spoil
-from storykeep.sandbox.login import check_caller
+from storykeep.sandbox.multi import answer
+from storykeep.sandbox.references import fill, names_in
+from storykeep.sandbox.tokens import check_caller
 
 MOST_ITEMS = 50
 
 
+@dataclass
+class _Batch:
+    """A batch under way; `done` are the replies of the named items so far."""
+
+    call: Call
+    with_headers: bool
+    needed: frozenset[str]
+    done: dict[str, Reply] = field(default_factory=dict)
+
+
 def answer_batch(api: Api, call: Call) -> Reply:
     """The reply to a batch request; an item's error is the item's alone."""
-    api.log.count("batch", None, in_batch=False)
     fault = api.faults.strike("batch", None)
     try:
         spoiled = spoil(fault) if fault else None
-        if spoiled:
-            return spoiled
-        items = _items(api, call)
+        reply = spoiled or Reply(200, to_json(_answers(api, call)))
     except ApiError as error:
-        return api.refuse(error, call.host)
-    with_headers = call.params.get("include_headers", "true").lower() not in ("false", "0")
-    reply = Reply(200, to_json([_answer_item(api, call, item, with_headers) for item in items]))
+        reply = api.refuse(error, call.host)
     reply.headers.append(("facebook-api-version", call.version))
     reply.cut = fault is not None and fault.kind == "cut"
+    api.log.count("batch", None, len(reply.body), in_batch=False)
     return reply
 
 
-def _items(api: Api, call: Call) -> list[Any]:
+def _answers(api: Api, call: Call) -> list[Any]:
+    items = _items(api, call)
+    with_headers = call.params.get("include_headers", "true").lower() not in ("false", "0")
+    batch = _Batch(call, with_headers, frozenset(name for item in items for name in _needs(item)))
+    return [_answer_item(api, batch, item) for item in items]
+
+
+def _items(api: Api, call: Call) -> list[dict[str, Any]]:
     if call.host == "instagram":
         raise bad_parameter("Batch requests are not supported on this host")
-    check_caller(call, api.tokens, api.clock.now())
+    check_caller(api.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), api.clock.now())
     try:
         items = json.loads(call.params.get("batch", ""))
     except ValueError:
@@ -48,17 +64,39 @@ def _items(api: Api, call: Call) -> list[Any]:
     return items
 
 
-def _answer_item(api: Api, outer: Call, item: dict[str, Any], with_headers: bool) -> dict[str, Any] | None:
-    path, _, query = str(item.get("relative_url", "")).partition("?")
-    params = dict(parse_qsl(query)) | dict(parse_qsl(str(item.get("body", ""))))
-    token = params.pop("access_token", None) or outer.token
-    method = str(item.get("method", "GET")).upper()
-    reply = api.answer(Call.make(outer.host, method, path, params, token), in_batch=True)
-    if reply.lost:
+def _needs(item: dict[str, Any]) -> list[str]:
+    """The names of the items that this one waits for."""
+    named = [str(item["depends_on"])] if item.get("depends_on") else []
+    return [*named, *names_in(str(item.get("relative_url", ""))), *names_in(str(item.get("body", "")))]
+
+
+def _answer_item(api: Api, batch: _Batch, item: dict[str, Any]) -> dict[str, Any] | None:
+    reply = _reply(api, batch, item)
+    name = str(item.get("name", ""))
+    if name:
+        batch.done[name] = reply
+    # What others build on is left out of the answer when it went well, unless it is asked for.
+    left_out = name in batch.needed and item.get("omit_response_on_success", True) and reply.status < 400
+    if reply.lost or left_out:
         return None
     answer: dict[str, Any] = {"code": reply.status}
-    if with_headers:
+    if batch.with_headers:
         headers = [("Content-Type", reply.content_type), *reply.headers]
         answer["headers"] = [{"name": name, "value": value} for name, value in headers]
     answer["body"] = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
     return answer
+
+
+def _reply(api: Api, batch: _Batch, item: dict[str, Any]) -> Reply:
+    outer = batch.call
+    try:
+        if any(name not in batch.done or batch.done[name].status >= 400 for name in _needs(item)):
+            raise dependency_failed()
+        url, form = (fill(str(item.get(part, "")), batch.done) for part in ("relative_url", "body"))
+    except ApiError as error:
+        return api.refuse(error, outer.host)
+    path, _, query = url.partition("?")
+    params = dict(parse_qsl(query)) | dict(parse_qsl(form))
+    token = params.pop("access_token", None) or outer.token
+    method = str(item.get("method", "GET")).upper()
+    return answer(api, Call.make(outer.host, method, path, params, token), in_batch=True)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from storykeep.sandbox.world import Flavour
+from storykeep.sandbox.world.accounts import Flavour
 
 VERSION = "v26.0"
 _VERSION = re.compile(r"v\d+\.\d+")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.media_bytes import jpeg, mp4
+from storykeep.sandbox.world.media_bytes import jpeg, mp4
 
 _PATH = re.compile(r"/v/t\d+\.\d+-\d+/(\d+)_n\.(jpg|mp4)")
 _REFUSED = "URL signature expired"

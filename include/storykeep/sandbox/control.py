@@ -13,9 +13,9 @@ from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
 from storykeep.sandbox.api import Api
 from storykeep.sandbox.calls import Reply, to_json
-from storykeep.sandbox.campaigns import Campaign, campaigns_yaml
 from storykeep.sandbox.faults import Fault
-from storykeep.sandbox.truth import truth
+from storykeep.sandbox.world.campaigns import Campaign, campaigns_yaml
+from storykeep.sandbox.world.truth import truth
 
 PREFIX = "/_sandbox/"
 _COLUMNS = (
@@ -79,7 +79,7 @@ class Control:
 
     def _truth(self, params: Mapping[str, str]) -> Reply:
         at = parse_time(params["at"], where="/_sandbox/truth") if "at" in params else self._api.clock.now()
-        return _json(truth(self._api.stories, self._api.tokens, at))
+        return _json(truth(self._api.state.stories, self._api.state.tokens, at))
 
     def _clear_log(self) -> Reply:
         self._api.log.clear()
@@ -95,8 +95,8 @@ def accounts_csv(api: Api) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for account in api.world.accounts():
-        grant, page = api.tokens.first(account), api.tokens.page(account)
+    for account in api.state.world.accounts():
+        grant, page = api.state.tokens.first(account), api.state.tokens.page(account)
         writer.writerow(
             (
                 account.flavour,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.world import Flavour
+from storykeep.sandbox.world.accounts import Flavour
 
 
 class ApiError(Exception):
@@ -189,3 +189,14 @@ def service_unavailable() -> ApiError:
         "An unexpected error has occurred. Please retry your request later.",
         transient=True,
     )
+
+
+def unknown_alias(object_id: str) -> ApiError:
+    """An id of a multi-read that is not there, or not for this token."""
+    return ApiError(404, 803, f"(#803) Some of the aliases you requested do not exist: {object_id}")
+
+
+def dependency_failed() -> ApiError:
+    """A batch item whose predecessor failed."""
+    words = "Request aborted. This could happen if a dependent request failed or the entire request timed out."
+    return ApiError(400, 1, words, kind="FacebookApiException")

@@ -18,13 +18,14 @@ import uvicorn
 from storykeep.errors import StorykeepError
 from storykeep.sandbox.api import Api
 from storykeep.sandbox.app import App, Host
-from storykeep.sandbox.campaigns import campaigns_of
 from storykeep.sandbox.cdn import Cdn
 from storykeep.sandbox.clock import VirtualClock
 from storykeep.sandbox.control import Control
-from storykeep.sandbox.stories import Stories
-from storykeep.sandbox.tokens import AppCredentials
-from storykeep.sandbox.world import Flavour, World
+from storykeep.sandbox.tokens import AppCredentials, TokenBook
+from storykeep.sandbox.view import State
+from storykeep.sandbox.world.accounts import Flavour, World
+from storykeep.sandbox.world.campaigns import campaigns_of
+from storykeep.sandbox.world.stories import Stories
 
 _ADDRESS = "127.0.0.1"
 _BACKLOG = 512
@@ -186,13 +187,14 @@ def _prepare(
     ports = {host: bound.getsockname()[1] for host, bound in sockets.items()}
     urls = {host: f"http://{_ADDRESS}:{port}" for host, port in ports.items()}
     campaigns, cdn = campaigns_of(world), Cdn(urls["cdn"], seed)
-    api = Api(
+    state = State(
         world=world,
         stories=Stories(world, campaigns),
-        clock=VirtualClock(start, speed),
+        tokens=TokenBook(world),
         cdn=cdn,
         urls={"facebook": urls["facebook"], "instagram": urls["instagram"]},
     )
+    api = Api(state, VirtualClock(start, speed))
     app = App(
         api=api,
         cdn=cdn,
@@ -200,7 +202,7 @@ def _prepare(
         ports={port: host for host, port in ports.items()},
         latency=latency_ms / 1000,
     )
-    running = Running(urls["facebook"], urls["instagram"], urls["cdn"], api.tokens.apps)
+    running = Running(urls["facebook"], urls["instagram"], urls["cdn"], state.tokens.apps)
     return _Server(app, list(sockets.values())), running
 
 

@@ -14,8 +14,8 @@ from typing import Literal
 
 from storykeep.sandbox import switches
 from storykeep.sandbox.errors import ApiError, bad_parameter, no_token, token_expired, token_malformed
-from storykeep.sandbox.ids import draw
-from storykeep.sandbox.world import Account, Flavour, Plight, World
+from storykeep.sandbox.world.accounts import Account, Flavour, Plight, World
+from storykeep.sandbox.world.ids import draw
 
 LONG_LIFE = timedelta(seconds=5_183_944)
 """How long a new long-lived token lives: a little under 60 days."""
@@ -200,3 +200,18 @@ def check_app(app: AppCredentials, client_id: str | None, client_secret: str | N
     """
     if client_id != app.id or client_secret != app.secret:
         raise ApiError(400, 101, "Error validating application. Cannot get application info due to a system error.")
+
+
+def check_caller(book: TokenBook, host: Flavour, token: str | None, proof: str | None, now: datetime) -> None:
+    """Accept the app's own token or any live one.
+
+    Raises:
+        ApiError: it is neither.
+    """
+    if not token:
+        raise no_token()
+    app = book.apps[host]
+    if token == app.token:
+        check_proof(app, token, proof)
+    else:
+        authenticate(book, host, token, proof, now)

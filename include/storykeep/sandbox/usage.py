@@ -1,50 +1,16 @@
-"""What was asked: the log that tests read, and the percentages of the usage headers."""
+"""The rate-limit headers: how much of what the documented formulas allow was used."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
+from collections import deque
 from datetime import datetime
-from typing import Any
 
-from storykeep.sandbox.world import Account, World
+from storykeep.sandbox.world.accounts import Account, World
 
 _CALLS_PER_IMPRESSION = 4800
 _CALLS_PER_USER = 200
 _LEAST_IMPRESSIONS = 10
-
-
-class Log:
-    """Counts every request and every batch item, by endpoint and account."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin anew."""
-        self._requests: Counter[tuple[str, str | None]] = Counter()
-        self._items: Counter[tuple[str, str | None]] = Counter()
-
-    def count(self, endpoint: str, ig_user_id: str | None, *, in_batch: bool) -> None:
-        """Note one call."""
-        (self._items if in_batch else self._requests)[endpoint, ig_user_id] += 1
-
-    def report(self) -> dict[str, Any]:
-        """Totals, and a row per endpoint and account."""
-        keys = sorted(self._requests.keys() | self._items.keys(), key=str)
-        return {
-            "requests": self._requests.total(),
-            "batch_items": self._items.total(),
-            "calls": [
-                {
-                    "endpoint": endpoint,
-                    "ig_user_id": ig_user_id,
-                    "requests": self._requests[endpoint, ig_user_id],
-                    "batch_items": self._items[endpoint, ig_user_id],
-                }
-                for endpoint, ig_user_id in keys
-            ],
-        }
 
 
 class RollingCount:

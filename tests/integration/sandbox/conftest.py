@@ -51,10 +51,18 @@ class World:
     def truth(self) -> dict[str, dict[str, Any]]:
         return {row["story_id"]: row for row in self.control("GET", "truth").json()["stories"]}
 
+    def items(self, batch: list[dict[str, Any]]) -> list[Any]:
+        """The answers to the items of a batch."""
+        reply = self.send_batch(batch)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
     def batch(self, items: list[str], token: str | None = None, **form: str) -> requests.Response:
-        batch = json.dumps([{"method": "GET", "relative_url": item} for item in items])
+        return self.send_batch([{"method": "GET", "relative_url": item} for item in items], token, **form)
+
+    def send_batch(self, items: list[dict[str, Any]], token: str | None = None, **form: str) -> requests.Response:
         token = token or f"{self.running.app['facebook'].id}|{self.running.app['facebook'].secret}"
-        form = {"batch": batch, "access_token": token, **form}
+        form = {"batch": json.dumps(items), "access_token": token, **form}
         return self.http.post(f"{self.running.facebook}/v26.0/", data=form, timeout=10)
 
     @staticmethod

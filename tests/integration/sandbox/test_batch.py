@@ -93,3 +93,37 @@ def test_faults_strike_single_items(world):
     assert [answer and answer["code"] for answer in answers] == [500, 503, 200, None, 400, 200]
     assert answers[1]["body"].startswith("<!DOCTYPE html>")
     assert json.loads(answers[4]["body"])["error"]["error_subcode"] == 460
+
+
+def test_an_item_builds_on_what_an_earlier_one_found(world):
+    account = world.account(0)
+    first = f"v26.0/{account['ig_user_id']}/stories?access_token={account['access_token']}"
+    second = f"v26.0/?ids={{result=list:$.data.*.id}}&fields=id&access_token={account['access_token']}"
+    insights = f"v26.0/{{result=list:$.data[0].id}}/insights?metric=views&access_token={account['access_token']}"
+    live = [row["id"] for row in world.stories(account)]
+    batch = [
+        {"method": "GET", "name": "list", "relative_url": first},
+        {"method": "GET", "relative_url": insights},
+        {"method": "GET", "relative_url": second},
+    ]
+    suppressed, reading, together = world.items(batch)
+    assert suppressed is None
+    assert json.loads(reading["body"])["data"][0]["id"] == f"{live[0]}/insights/views/lifetime"
+    assert list(json.loads(together["body"])) == live
+    batch[0]["omit_response_on_success"] = False
+    assert [row["id"] for row in json.loads(world.items(batch)[0]["body"])["data"]] == live
+
+
+def test_what_builds_on_a_failure_is_aborted(world):
+    account = world.account(0)
+    batch = [
+        {"method": "GET", "name": "list", "relative_url": "v26.0/1/stories?access_token=bad"},
+        {
+            "method": "GET",
+            "depends_on": "list",
+            "relative_url": f"v26.0/{account['ig_user_id']}?access_token={account['access_token']}",
+        },
+    ]
+    failed, aborted = world.items(batch)
+    assert failed["code"] == 400
+    assert "Request aborted" in json.loads(aborted["body"])["error"]["message"]

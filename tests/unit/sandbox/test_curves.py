@@ -1,16 +1,21 @@
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from storykeep.sandbox.campaigns import campaigns_of
-from storykeep.sandbox.curves import NAVIGATION, REACH_LAG, grow
-from storykeep.sandbox.ids import draw
-from storykeep.sandbox.insights import story_insights
-from storykeep.sandbox.stories import LIFE, Stories
+from storykeep.sandbox.api import Api
+from storykeep.sandbox.calls import Call
+from storykeep.sandbox.cdn import Cdn
+from storykeep.sandbox.clock import VirtualClock
 from storykeep.sandbox.tokens import TokenBook
-from storykeep.sandbox.truth import truth
-from storykeep.sandbox.world import World
+from storykeep.sandbox.view import State
+from storykeep.sandbox.world.accounts import World
+from storykeep.sandbox.world.campaigns import campaigns_of
+from storykeep.sandbox.world.curves import NAVIGATION, REACH_LAG, grow
+from storykeep.sandbox.world.ids import draw
+from storykeep.sandbox.world.stories import LIFE, Stories
+from storykeep.sandbox.world.truth import truth
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HALF_LIFE = timedelta(hours=6)
@@ -68,16 +73,20 @@ def test_numbers_stand_still_after_the_end_of_life():
 @pytest.mark.parametrize("hours", [1, 30, 75])
 def test_truth_equals_insights(hours):
     world = World(accounts=6, seed=3, start=START)
-    stories, at = Stories(world, campaigns_of(world)), START + timedelta(hours=hours)
-    rows = {row["story_id"]: row for row in truth(stories, TokenBook(world), at)["stories"]}
+    stories, tokens, at = Stories(world, campaigns_of(world)), TokenBook(world), START + timedelta(hours=hours)
+    api = Api(State(world, stories, tokens, Cdn("", 3), {}), VirtualClock(at, speed=0))
+    rows = {row["story_id"]: row for row in truth(stories, tokens, at)["stories"]}
     metrics = "reach,views,replies,shares,follows,profile_visits,total_interactions,reposts"
     compared = 0
     for account in world.accounts():
         for story in stories.live(account, at):
             if story.viewers(at) < 5:
                 continue
-            reply = story_insights(story, {"metric": metrics}, account.flavour, at)
-            for row in reply["data"]:
+            token = tokens.latest(account).token
+            reply = api.answer(
+                Call.make(account.flavour, "GET", f"{story.story_id}/insights", {"metric": metrics}, token)
+            )
+            for row in json.loads(reply.body)["data"]:
                 assert row["values"] == [{"value": rows[story.story_id][row["name"]]}]
                 compared += 1
     assert compared > 20

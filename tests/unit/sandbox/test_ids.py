@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from storykeep.sandbox.ids import IdSpace, ig_id, shortcode
+from storykeep.sandbox.world.ids import IdSpace, ig_id, shortcode
 
 
 def test_ids_decode_to_their_numbers():

@@ -1,6 +1,6 @@
 import struct
 
-from storykeep.sandbox.media_bytes import jpeg, mp4
+from storykeep.sandbox.world.media_bytes import jpeg, mp4
 
 
 def segments(image: bytes) -> list[int]:

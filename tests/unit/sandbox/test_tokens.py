@@ -2,12 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storykeep.sandbox.campaigns import campaigns_of
 from storykeep.sandbox.errors import ApiError
-from storykeep.sandbox.stories import Stories
 from storykeep.sandbox.tokens import LONG_LIFE, TokenBook, authenticate
-from storykeep.sandbox.truth import unserved_cause
-from storykeep.sandbox.world import Plight, World
+from storykeep.sandbox.world.accounts import Plight, World
+from storykeep.sandbox.world.campaigns import campaigns_of
+from storykeep.sandbox.world.stories import Stories
+from storykeep.sandbox.world.truth import unserved_cause
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

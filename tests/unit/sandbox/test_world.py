@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from storykeep.errors import StorykeepError
-from storykeep.sandbox.campaigns import campaigns_of, campaigns_yaml
-from storykeep.sandbox.stories import LIFE, Stories
-from storykeep.sandbox.world import World
+from storykeep.sandbox.world.accounts import World
+from storykeep.sandbox.world.campaigns import campaigns_of, campaigns_yaml
+from storykeep.sandbox.world.stories import LIFE, Stories
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

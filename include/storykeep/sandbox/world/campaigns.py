@@ -8,8 +8,8 @@ from typing import Literal
 
 import yaml
 
-from storykeep.sandbox.ids import draw
-from storykeep.sandbox.world import World
+from storykeep.sandbox.world.accounts import World
+from storykeep.sandbox.world.ids import draw
 
 _NOMINAL_DAYS = 14
 _MOST_PARTICIPANTS = 60

@@ -5,40 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from storykeep.sandbox.calls import Call
-from storykeep.sandbox.errors import ApiError, bad_parameter, no_token, token_expired, token_malformed
-from storykeep.sandbox.tokens import REFRESH_AGE, Grant, TokenBook, authenticate, check_app, check_proof
+from storykeep.sandbox.errors import ApiError, bad_parameter, token_expired, token_malformed
+from storykeep.sandbox.tokens import REFRESH_AGE, Grant, TokenBook, authenticate, check_app, check_caller
+from storykeep.sandbox.view import Params, View
 
 
-def debug_token(call: Call, book: TokenBook, now: datetime) -> dict[str, Any]:
+def debug_token(view: View, _: None, params: Params) -> dict[str, Any]:
     """What a token is; a dead one is described, not refused.
 
     Raises:
         ApiError: the calling token is bad, or input_token is missing.
     """
-    check_caller(call, book, now)
-    if not call.params.get("input_token"):
+    call, book = view.call, view.state.tokens
+    check_caller(book, call.host, call.token, params.get("appsecret_proof"), view.now)
+    if not params.get("input_token"):
         raise bad_parameter("The parameter input_token is required")
-    grant = book.find(call.params["input_token"])
+    grant = book.find(params["input_token"])
     if grant is None or grant.account.flavour != "facebook":
         error = {"code": 190, "message": token_malformed("facebook").message}
         return {"data": {"error": error, "is_valid": False, "scopes": []}}
-    return {"data": _describe(grant, book, now)}
-
-
-def check_caller(call: Call, book: TokenBook, now: datetime) -> None:
-    """Accept the app's own token or any live one.
-
-    Raises:
-        ApiError: it is neither.
-    """
-    if not call.token:
-        raise no_token()
-    app = book.apps[call.host]
-    if call.token == app.token:
-        check_proof(app, call.token, call.params.get("appsecret_proof"))
-    else:
-        authenticate(book, call.host, call.token, call.params.get("appsecret_proof"), now)
+    return {"data": _describe(grant, book, view.now)}
 
 
 def _describe(grant: Grant, book: TokenBook, now: datetime) -> dict[str, Any]:
@@ -70,30 +56,32 @@ def _unix(at: datetime | None) -> int:
     return int(at.timestamp()) if at is not None else 0
 
 
-def exchange(call: Call, book: TokenBook, now: datetime) -> dict[str, Any]:
+def exchange(view: View, _: None, params: Params) -> dict[str, Any]:
     """A new long-lived facebook token for a live one.
 
     Raises:
         ApiError: another grant type, wrong app credentials, or a token that is not alive.
     """
-    if call.params.get("grant_type") != "fb_exchange_token":
+    if params.get("grant_type") != "fb_exchange_token":
         raise bad_parameter("Missing or unsupported grant_type")
-    check_app(book.apps["facebook"], call.params.get("client_id"), call.params.get("client_secret"))
-    grant = authenticate(book, "facebook", call.params.get("fb_exchange_token"), None, now)
+    book, now = view.state.tokens, view.now
+    check_app(book.apps["facebook"], params.get("client_id"), params.get("client_secret"))
+    grant = authenticate(book, "facebook", params.get("fb_exchange_token"), None, now)
     if grant.kind == "PAGE":
         raise bad_parameter("The access token does not belong to a user")
     return _renewed(book.renew(grant, now), now)
 
 
-def refresh(call: Call, book: TokenBook, now: datetime) -> dict[str, Any]:
+def refresh(view: View, _: None, params: Params) -> dict[str, Any]:
     """A new long-lived instagram token for a live one that is at least a day old.
 
     Raises:
         ApiError: another grant type, a dead token, or one that is too young.
     """
-    if call.params.get("grant_type") != "ig_refresh_token":
+    if params.get("grant_type") != "ig_refresh_token":
         raise bad_parameter("Missing or unsupported grant_type")
-    grant = authenticate(book, "instagram", call.token, call.params.get("appsecret_proof"), now)
+    book, now = view.state.tokens, view.now
+    grant = authenticate(book, "instagram", view.call.token, params.get("appsecret_proof"), now)
     if now - grant.issued_at < REFRESH_AGE:
         raise ApiError(400, 100, "Invalid parameter", text="The access token must be at least 24 hours old.")
     return {**_renewed(book.renew(grant, now), now), "permissions": ",".join(grant.granted)}
@@ -106,8 +94,9 @@ def _renewed(grant: Grant, now: datetime) -> dict[str, Any]:
     return body
 
 
-def permissions(grant: Grant, wanted: str | None, now: datetime) -> dict[str, Any]:
+def permissions(view: View, _: None, params: Params) -> dict[str, Any]:
     """What the person granted; Instagram permissions expire with the data access."""
+    grant, wanted, now = view.caller, params.get("permission"), view.now
     rows = [
         {
             "permission": scope,

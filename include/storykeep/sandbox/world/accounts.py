@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from storykeep.errors import StorykeepError
-from storykeep.sandbox.ids import IdSpace, draw
+from storykeep.sandbox.world.ids import IdSpace, draw
 
 Flavour = Literal["facebook", "instagram"]
 MAX_ACCOUNTS = 1 << 20

@@ -1,13 +1,11 @@
-"""`/{media-id}/insights`: metrics, breakdowns, and all that it refuses."""
+"""`/{story-id}/insights`: metrics, breakdowns, and all that it refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.curves import ACTIONS, NAVIGATION
 from storykeep.sandbox.errors import (
     ApiError,
     bad_parameter,
@@ -18,8 +16,10 @@ from storykeep.sandbox.errors import (
     unknown_metric,
     unsupported_metric,
 )
-from storykeep.sandbox.stories import Story
-from storykeep.sandbox.world import Flavour
+from storykeep.sandbox.view import Params, View
+from storykeep.sandbox.world.accounts import Flavour
+from storykeep.sandbox.world.curves import ACTIONS, NAVIGATION
+from storykeep.sandbox.world.stories import Story
 
 _TITLES = {
     "reach": "Accounts reached",
@@ -55,24 +55,26 @@ _BREAKDOWNS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def story_insights(story: Story, params: Mapping[str, str], host: Flavour, now: datetime) -> dict[str, Any]:
-    """The insights of a live story.
+def story_insights(view: View, story: Story, params: Params) -> dict[str, Any]:
+    """The insights of a live story; an expired one that the switch keeps readable has none.
 
     Raises:
         ApiError: any metric is refused, a breakdown does not fit, or fewer than five people have seen the story.
     """
+    if view.now >= story.expires_at:
+        return {"data": []}
     metrics = [metric.strip() for metric in params.get("metric", "").split(",") if metric.strip()]
     if not metrics:
         raise bad_parameter("The parameter metric is required.")
     for place, metric in enumerate(metrics):
-        _check(metric, place, story, host)
+        _check(metric, place, story, view.call.host)
     values = _breakdown_values(metrics, params.get("breakdown"))
-    viewers = story.viewers(now)
+    viewers = story.viewers(view.now)
     if not viewers:
         return {"data": []}
     if viewers < switches.MIN_VIEWERS:
         raise not_enough_viewers()
-    counts = story.numbers(now)
+    counts = story.numbers(view.now)
     data = [_row(story.story_id, metric, counts.get(metric, counts["views"])) for metric in metrics]
     if values is not None:
         data[0]["total_value"] = _total_value(params["breakdown"], data[0]["values"][0]["value"], values, counts)

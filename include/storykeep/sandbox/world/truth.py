@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.stories import Stories, Story
 from storykeep.sandbox.tokens import INSIGHTS_SCOPE, READ_SCOPE, TokenBook
+from storykeep.sandbox.world.stories import Stories, Story
 
 FINAL_MINUTES = timedelta(minutes=10)
 _COUNTS = (

@@ -9,10 +9,10 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
-from storykeep.sandbox.campaigns import Campaign
-from storykeep.sandbox.curves import Growth, grow
-from storykeep.sandbox.ids import IdSpace, draw, ig_id, shortcode
-from storykeep.sandbox.world import Account, World
+from storykeep.sandbox.world.accounts import Account, World
+from storykeep.sandbox.world.campaigns import Campaign
+from storykeep.sandbox.world.curves import Growth, grow
+from storykeep.sandbox.world.ids import IdSpace, draw, ig_id, shortcode
 
 LIFE = timedelta(hours=24)
 

@@ -1,0 +1,91 @@
+"""Pages of a list: cursors that stay good while members come and go, and links with the token in them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from storykeep.sandbox import switches
+from storykeep.sandbox.errors import bad_parameter
+from storykeep.sandbox.view import Params, View
+
+Member = TypeVar("Member")
+# A member's place: a list runs from the greatest to the least.
+Mark = tuple[float, str]
+_DEFAULT_PAGE = 25
+
+
+def page(
+    view: View,
+    members: Sequence[Member],
+    params: Params,
+    *,
+    mark: Callable[[Member], Mark],
+    render: Callable[[Member], dict[str, Any]],
+    links: bool = True,
+) -> dict[str, Any]:
+    """One page of a list.
+
+    Args:
+        members: from the greatest mark to the least.
+        params: limit, after, before.
+        links: whether the edge gives `next` and `previous`.
+
+    Raises:
+        ApiError: a bad limit or cursor, or what `render` raises.
+    """
+    limit = _limit(params.get("limit"))
+    first, last = _window([mark(member) for member in members], limit, params.get("after"), params.get("before"))
+    shown = members[first:last]
+    body: dict[str, Any] = {"data": [render(member) for member in shown]}
+    if shown:
+        cursors = {"before": _cursor(mark(shown[0])), "after": _cursor(mark(shown[-1]))}
+        body["paging"] = {"cursors": cursors}
+        if links and last < len(members):
+            body["paging"]["next"] = _link(view, limit, "after", cursors["after"])
+        if links and first > 0:
+            body["paging"]["previous"] = _link(view, limit, "before", cursors["before"])
+    return body
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_PAGE
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+        raise bad_parameter("Param limit must be a positive integer")
+    return min(int(text), switches.MAX_PAGE)
+
+
+def _window(marks: Sequence[Mark], limit: int, after: str | None, before: str | None) -> tuple[int, int]:
+    """Where a page begins and ends."""
+    first, last = 0, len(marks)
+    if after is not None:
+        place = _place(after)
+        first = sum(mark >= place for mark in marks)
+    elif before is not None:
+        place = _place(before)
+        last = sum(mark > place for mark in marks)
+        first = max(0, last - limit)
+    return first, min(last, first + limit)
+
+
+def _cursor(mark: Mark) -> str:
+    return base64.urlsafe_b64encode(f"{mark[0]:.0f}:{mark[1]}".encode()).decode()
+
+
+def _place(cursor: str) -> Mark:
+    try:
+        number, name = base64.urlsafe_b64decode(cursor.encode()).decode().split(":")
+        return float(number), name
+    except ValueError:
+        raise bad_parameter("Invalid cursors values") from None
+
+
+def _link(view: View, limit: int, direction: str, cursor: str) -> str:
+    """A page link, with the token in it as Meta has it."""
+    call = view.call
+    params = {name: value for name, value in call.params.items() if name not in ("after", "before", "limit")}
+    params |= {"access_token": call.token or "", "limit": str(limit), direction: cursor}
+    return f"{view.state.urls[call.host]}/{call.version}/{call.path}?{urlencode(params)}"
