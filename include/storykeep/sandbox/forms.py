@@ -19,14 +19,17 @@ def read_form(body: bytes, content_type: str) -> dict[str, str]:
 
 def _parts(body: bytes, content_type: str) -> dict[str, str]:
     message = message_from_bytes(b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body)
-    parts: list[Message] = message.get_payload() if message.is_multipart() else []  # type: ignore[assignment]  # or text
-    return {
-        str(part.get_param("name", header="content-disposition")): (part.get_payload(decode=True) or b"").decode(
-            "utf-8", "replace"
-        )  # type: ignore[union-attr]  # bytes
-        for part in parts
-        if part.get_filename() is None
-    }
+    parts = [part for part in message.walk() if not part.is_multipart() and part.get_filename() is None]
+    return {_name(part): _text(part) for part in parts if part is not message}
+
+
+def _name(part: Message) -> str:
+    return str(part.get_param("name", header="content-disposition"))
+
+
+def _text(part: Message) -> str:
+    content = part.get_payload(decode=True)
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
 def _members(text: str) -> dict[str, str]:
