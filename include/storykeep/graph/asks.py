@@ -16,7 +16,8 @@ class Ask:
     """One GET that one account's token makes.
 
     `key` is the asker's own mark; `path` has no version (`1784…/stories`); `params` never hold a token;
-    `pool` is the IG user id whose rate limit it counts against; `cursors` are the pages already seen.
+    `pool` is the IG user id whose rate limit it counts against; `cursors` are the pages already seen;
+    `by_hand` marks a list whose edge never sends a link to the next page, only cursors.
     """
 
     key: Hashable
@@ -25,6 +26,7 @@ class Ask:
     params: Mapping[str, str]
     pool: str
     cursors: tuple[str, ...] = ()
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

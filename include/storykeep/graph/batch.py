@@ -2,13 +2,13 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from storykeep.graph.asks import Answer, Ask, answer_of
 from storykeep.graph.auth import app_token, proof
-from storykeep.graph.endpoints import needed_scope
+from storykeep.graph.blocks import Blocks
 from storykeep.graph.errors import (
     GraphError,
     RefusedError,
@@ -19,12 +19,46 @@ from storykeep.graph.errors import (
 )
 from storykeep.graph.replies import Reply, Result, read
 from storykeep.graph.retry import Retry, is_worth_another
+from storykeep.graph.scopes import needed_scope
 from storykeep.graph.transport import Transport
 from storykeep.settings import GraphSettings
 
 MAX_ITEMS = 50
 # Requests that finding the culprits of a failing batch may cost: three lone ones among 50, or a dead API's price.
 SEARCH_REQUESTS = 32
+SEARCH_SECONDS = 30.0  # after which nothing is halved any more: a slow API must not hold up the others' turn
+
+
+class _Outcome:
+    """What became of each ask so far, and whose pools were found throttled on the way."""
+
+    def __init__(self, asks: Sequence[Ask]) -> None:
+        self._asks = asks
+        self._results: dict[int, Result] = {}
+        self._blocks = Blocks()
+
+    def note(self, group: Sequence[int], got: Sequence[Result] | GraphError) -> None:
+        """Keep the results of a group, or the error of the request that carried it."""
+        results = [_of_the_whole(got, len(group))] * len(group) if isinstance(got, GraphError) else got
+        self._results.update(zip(group, results, strict=True))
+        self._blocks.note(self._answer(index) for index in group)
+
+    def sendable(self, group: Sequence[int]) -> list[int]:
+        """The positions that may be sent still; the others get the error that stands in their way."""
+        barred = {index: error for index in group if (error := self._blocks.of(self._asks[index]))}
+        self._results |= {index: Result(error=error) for index, error in barred.items()}
+        return [index for index in group if index not in barred]
+
+    def unfinished(self, group: Sequence[int]) -> list[int]:
+        """The positions at which another attempt may give something else."""
+        return [index for index in group if is_worth_another(self._results[index])]
+
+    def answers(self) -> list[Answer]:
+        """The answers, in order."""
+        return [self._answer(index) for index in range(len(self._asks))]
+
+    def _answer(self, index: int) -> Answer:
+        return answer_of(self._asks[index], self._results[index])
 
 
 class Batch:
@@ -42,57 +76,63 @@ class Batch:
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """One answer to each ask, in order. Raises nothing of its own."""
-        results, unfinished = self._first(asks)
+        outcome = _Outcome(asks)
+        unfinished = self._first(asks, outcome)
         for attempt in range(1, self._retry.attempts):
+            unfinished = outcome.sendable(unfinished)
             if not unfinished:
                 break
             self._retry.sleep(self._retry.wait(attempt))
             again = self._post([asks[index] for index in unfinished])
-            if isinstance(again, GraphError):
+            if isinstance(again, GraphError) and not isinstance(again, ThrottledError):
                 break  # the items keep what they last got
-            results.update(zip(unfinished, again, strict=True))
-            unfinished = [index for index in unfinished if is_worth_another(results[index])]
-        return [answer_of(ask, results[index]) for index, ask in enumerate(asks)]
+            outcome.note(unfinished, again)
+            unfinished = outcome.unfinished(unfinished)
+        return outcome.answers()
 
-    def _first(self, asks: Sequence[Ask]) -> tuple[dict[int, Result], list[int]]:
-        """A result for each position, and the positions that the API left unfinished although it answered.
+    def _first(self, asks: Sequence[Ask], outcome: "_Outcome") -> list[int]:
+        """Finds a result for each position; returns those that the API left unfinished although it answered.
 
         A batch that fails as a whole is halved, again and again, until the items at fault stand alone.
         """
-        results: dict[int, Result] = {}
         unfinished: list[int] = []
-        groups = deque([range(len(asks))])
-        spare = SEARCH_REQUESTS
+        groups = deque([list(range(len(asks)))])
+        spare, end = SEARCH_REQUESTS, self._retry.monotonic() + SEARCH_SECONDS
         while groups:
-            group = groups.popleft()
+            group = outcome.sendable(groups.popleft())
+            if not group:
+                continue
             got = self._post([asks[index] for index in group], retried=len(group) == len(asks))
             if not isinstance(got, GraphError):
-                results.update(zip(group, got, strict=True))
-                unfinished += [index for index in group if is_worth_another(results[index])]
-            elif len(group) > 1 and spare >= 2 and _may_be_one_item(got):
+                outcome.note(group, got)
+                unfinished += outcome.unfinished(group)
+                continue
+            may_search = spare >= 2 and self._retry.monotonic() < end and _may_be_one_item(got)
+            if len(group) > 1 and may_search:
                 spare -= 2
                 middle = len(group) // 2
                 groups += (group[:middle], group[middle:])
             else:
-                results |= {index: Result(error=got, raw=getattr(got, "raw", b"")) for index in group}
-        return results, sorted(unfinished)
+                outcome.note(group, got)
+        return sorted(unfinished)
 
     def _post(self, asks: Sequence[Ask], *, retried: bool = False) -> list[Result] | GraphError:
         """The items' results, or the error of the request as a whole."""
         form = self._form | {"batch": json.dumps([self._item(ask) for ask in asks], separators=(",", ":"))}
-        whole = self._retry.result(lambda: self._once(form)) if retried else self._once(form)
+        secrets = (form["access_token"], self._secret, *(ask.token.get_secret_value() for ask in asks))
+        whole = self._retry.result(lambda: self._once(form, secrets)) if retried else self._once(form, secrets)
         if whole.error:
             return _of_the_app(whole.error)
         if len(whole.body) != len(asks):
             return UnreadableError(f"a batch of {len(asks)} was answered with {len(whole.body)} items", raw=whole.raw)
         return [self._result(ask, item) for ask, item in zip(asks, whole.body, strict=True)]
 
-    def _once(self, form: Mapping[str, str]) -> Result:
+    def _once(self, form: Mapping[str, str], secrets: Iterable[str]) -> Result:
         try:
             reply = self._transport.post(f"{self._api.base_url}/{self._api.version}/", form)
         except GraphError as error:
             return Result(error=error, raw=getattr(error, "raw", b""))
-        return read(reply, secrets=(form["access_token"], self._secret), shape=list)
+        return read(reply, secrets=secrets, shape=list)
 
     @property
     def _secret(self) -> str:
@@ -108,17 +148,25 @@ class Batch:
             return Result(error=TransientError("the batch ended before this item was done"))
         reply = _item_reply(item)
         if reply is None:
-            raw = json.dumps(item).encode()
+            raw = _as_bytes(item)
             return Result(error=UnreadableError("a batch item of an unknown shape", raw=raw), raw=raw)
         scope = needed_scope(self._api.flavour, ask.path)
         return read(reply, scope=scope, secrets=(ask.token.get_secret_value(), self._secret))
+
+
+def _as_bytes(item: Any) -> bytes:
+    """An item as the JSON that it came as; b"" when it is nested too deep to be written again."""
+    try:
+        return json.dumps(item).encode()
+    except RecursionError:
+        return b""
 
 
 def _item_reply(item: Any) -> Reply | None:
     """An item as the reply that it is; None when it is not of the documented shape."""
     if not isinstance(item, dict):
         return None
-    code, body, headers = item.get("code"), item.get("body"), item.get("headers") or []
+    code, body, headers = item.get("code"), item.get("body") or "", item.get("headers") or []
     if not isinstance(code, int) or not isinstance(body, str) or not isinstance(headers, list):
         return None
     named = {str(h.get("name")).lower(): str(h.get("value")) for h in headers if isinstance(h, dict)}
@@ -133,6 +181,14 @@ def _of_the_app(error: GraphError) -> GraphError:
     if isinstance(error, TransientError | UnreadableError | RefusedError | RequestError):
         return error
     return RequestError(f"the API refused the app itself: {error.message}", **known)
+
+
+def _of_the_whole(error: GraphError, size: int) -> Result:
+    """The result of each of the items that a failed request carried.
+
+    The bytes are kept for a lone item only: those of several accounts must not be filed under each of them.
+    """
+    return Result(error=error, raw=getattr(error, "raw", b"") if size == 1 else b"")
 
 
 def _may_be_one_item(error: GraphError) -> bool:

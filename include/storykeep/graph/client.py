@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from pydantic import SecretStr
@@ -15,12 +15,15 @@ from storykeep.graph.asks import answer_of
 from storykeep.graph.auth import is_sendable, proof
 from storykeep.graph.batch import MAX_ITEMS, Batch
 from storykeep.graph.blocks import Blocks
-from storykeep.graph.endpoints import needed_scope
 from storykeep.graph.errors import GraphError, ReconnectError
-from storykeep.graph.replies import Result, read
+from storykeep.graph.replies import Reply, Result, read
 from storykeep.graph.retry import Retry
+from storykeep.graph.scopes import needed_scope
 from storykeep.graph.transport import Transport, pooled_session
 from storykeep.settings import FLAVOURS, Flavour, GraphSettings, Settings
+
+Method = Literal["GET", "POST", "DELETE"]
+_Send = Callable[[str, Mapping[str, str], SecretStr | None], Reply]
 
 
 class GraphClient:
@@ -42,9 +45,14 @@ class GraphClient:
     ) -> None:
         self.api = api
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="graph")
-        self._transport = Transport(session or pooled_session(concurrency), monotonic=monotonic)
+        transport = Transport(session or pooled_session(concurrency), monotonic=monotonic)
+        self._send: Mapping[Method, _Send] = {
+            "GET": transport.get,
+            "POST": transport.post,
+            "DELETE": transport.delete,
+        }
         self._retry = Retry(sleep=sleep, rng=rng, monotonic=monotonic)
-        self._batch = Batch(api, self._transport, self._retry)
+        self._batch = Batch(api, transport, self._retry)
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[list[Answer]]:
         """Answer all asks, in order, in chunks of at most 50. A chunk is sent when it is asked for, not before.
@@ -67,12 +75,28 @@ class GraphClient:
         """Answer one ask with a plain GET. Raises nothing."""
         return self._get(ask, Blocks())
 
-    def fetch(self, url_path: str, params: Mapping[str, str], *, token: SecretStr | None = None) -> dict[str, Any]:
-        """GET a resource that belongs to no account, such as the token endpoints. Raises GraphError.
+    def fetch(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        token: SecretStr | None = None,
+        method: Method = "GET",
+        once: bool = False,
+    ) -> dict[str, Any]:
+        """Ask for what belongs to no account, such as a token, or change something. Raises GraphError.
 
-        `url_path` holds the version where one belongs. Secrets may stand in `params`, as those endpoints demand it.
+        `path` holds the version where one belongs, or is the whole URL of another host. Secrets may stand in
+        `params`, as the token endpoints demand it; a POST has them in its body. `once` never asks again, for
+        what cannot be repeated.
         """
-        result = self._retry.result(lambda: self._request(url_path, params, token))
+        if token is not None and not is_sendable(token):
+            raise _no_token()
+
+        def send() -> Result:
+            return self._request(path, params, token, method)
+
+        result = send() if once else self._retry.result(send)
         if result.error:
             raise result.error
         body: dict[str, Any] = result.body
@@ -84,20 +108,20 @@ class GraphClient:
         return answers[0]
 
     def _plain(self, ask: Ask) -> Answer:
-        path, scope = f"{self.api.version}/{ask.path}", needed_scope(self.api.flavour, ask.path)
-        return answer_of(ask, self._retry.result(lambda: self._request(path, ask.params, ask.token, scope)))
+        path = f"{self.api.version}/{ask.path}"
+        return answer_of(ask, self._retry.result(lambda: self._request(path, ask.params, ask.token)))
 
-    def _request(self, path: str, params: Mapping[str, str], token: SecretStr | None, scope: str = "") -> Result:
-        proven = {**params, **(proof(self.api, token) if token else {})}
+    def _request(self, path: str, params: Mapping[str, str], token: SecretStr | None, method: Method = "GET") -> Result:
+        url = path if path.startswith(("http://", "https://")) else f"{self.api.base_url}/{path}"
         try:
-            reply = self._transport.get(f"{self.api.base_url}/{path}", proven, token)
+            reply = self._send[method](url, {**params, **(proof(self.api, token) if token else {})}, token)
         except GraphError as error:
             return Result(error=error, raw=getattr(error, "raw", b""))
-        return read(reply, scope=scope, secrets=self._secrets(params, token))
+        return read(reply, scope=needed_scope(self.api.flavour, path), secrets=self._secrets(params, token))
 
     def _secrets(self, params: Mapping[str, str], token: SecretStr | None) -> list[str]:
         """Every value that an error message might echo and that must not be seen."""
-        hidden = [value for name, value in params.items() if name.endswith(("token", "secret"))]
+        hidden = [value for name, value in params.items() if name.endswith(("token", "secret", "code"))]
         return [*hidden, self.api.app_secret.get_secret_value(), *([token.get_secret_value()] if token else [])]
 
 
@@ -113,8 +137,12 @@ def _checked(asks: Sequence[Ask], blocks: Blocks, send: Callable[[list[Ask]], li
 
 def _bar(ask: Ask, blocks: Blocks) -> GraphError | None:
     if not is_sendable(ask.token):
-        return ReconnectError("the stored text cannot be a token", reason="token_invalid")
+        return _no_token()
     return blocks.of(ask)
+
+
+def _no_token() -> ReconnectError:
+    return ReconnectError("the stored text cannot be a token", reason="token_invalid")
 
 
 def open_clients(settings: Settings) -> dict[Flavour, GraphClient]:

@@ -47,9 +47,13 @@ class Transport:
         """Send a GET. Raises UnreachableError, UnreadableError (too long, garbled) or RequestError."""
         return self._send("GET", url, params=params, token=token)
 
-    def post(self, url: str, form: Mapping[str, str]) -> Reply:
+    def post(self, url: str, form: Mapping[str, str], token: SecretStr | None = None) -> Reply:
         """Send a form. Raises as `get`."""
-        return self._send("POST", url, form=form)
+        return self._send("POST", url, form=form, token=token)
+
+    def delete(self, url: str, params: Mapping[str, str], token: SecretStr | None) -> Reply:
+        """Send a DELETE. Raises as `get`."""
+        return self._send("DELETE", url, params=params, token=token)
 
     def _send(
         self,
@@ -111,9 +115,15 @@ class Transport:
             return UnreachableError(f"no reply from {host} ({name})")
         if isinstance(error, urllib3.exceptions.DecodeError):
             return UnreadableError(f"garbled compression in a reply of {host}", raw=b"")
-        if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+        if _is_of_the_request(error):
             return RequestError(f"the request to {host} cannot be sent ({name})")
         return UnreachableError(f"the connection to {host} broke off ({name})")
+
+
+def _is_of_the_request(error: Exception) -> bool:
+    """Whether the library refused to send it. A reply's headers that contradict each other bear the same name."""
+    of_the_reply = any(isinstance(cause, urllib3.exceptions.HTTPError) for cause in error.args)
+    return isinstance(error, requests.RequestException) and isinstance(error, ValueError) and not of_the_reply
 
 
 def _was_cut(error: Exception) -> bool:

@@ -1,5 +1,7 @@
 """A Graph API that is one Python function: no network, no sleeping."""
 
+import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -93,6 +95,11 @@ def settings(flavour: Flavour = "facebook") -> GraphSettings:
         dialog_url="http://dialog.test",
         token_url="http://token.test",
     )
+
+
+def proof_of(token: str) -> str:
+    """The appsecret_proof of a token for the app of `settings`."""
+    return hmac.new(SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
 def ask(number: int = 1, token: str | None = None) -> Ask:

@@ -10,7 +10,11 @@ from tests.unit.graph.fake_api import SECRET, Fake, ask, batch_of, envelope, ite
 from tests.unit.graph.test_tokens import NOW
 
 from storykeep.graph.errors import GraphError
-from storykeep.graph.tokens import exchange_facebook
+from storykeep.graph.pages import pages
+from storykeep.graph.permissions import revoke
+from storykeep.graph.signin import redeem
+from storykeep.graph.subscriptions import subscribe
+from storykeep.graph.tokens import exchange_facebook, exchange_instagram
 
 LEAKY = f"token EAAcanary1 of app 111|{SECRET} at https://x/?access_token=EAAcanary1"
 
@@ -41,6 +45,23 @@ def test_no_failed_exchange_shows_one() -> None:
     with pytest.raises(GraphError) as caught:
         exchange_facebook(fake.client, SecretStr("EAAcanary1"), NOW)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: redeem(client, SecretStr("EAAcanary1"), "http://back", NOW),
+        lambda client: exchange_instagram(client, SecretStr("EAAcanary1"), NOW),
+        lambda client: pages(client, SecretStr("EAAcanary1")),
+        lambda client: revoke(client, SecretStr("EAAcanary1")),
+        lambda client: subscribe(client, "2101", SecretStr("EAAcanary1"), ("feed",)),
+    ],
+)
+@pytest.mark.parametrize("code", [1, 100, 190, 400])
+def test_no_failed_call_shows_one(call: Any, code: int) -> None:
+    with pytest.raises(GraphError) as caught:
+        call(Fake(lambda _: json_reply(envelope(code, message=LEAKY), 400)).client)
+    assert "canary" not in str(caught.value) + repr(caught.value)
 
 
 def test_the_http_librarys_debug_lines_have_no_query(caplog: pytest.LogCaptureFixture) -> None:

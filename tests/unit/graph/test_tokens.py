@@ -13,6 +13,7 @@ from storykeep.graph.tokens import (
     TokenFacts,
     debug_token,
     exchange_facebook,
+    exchange_instagram,
     inspect,
     me,
     refresh_instagram,
@@ -91,7 +92,7 @@ def test_no_repr_shows_a_new_token() -> None:
     assert "EAAnew" not in repr(exchange_facebook(answering({"access_token": "EAAnew"}).client, TOKEN, NOW))
 
 
-@pytest.mark.parametrize("body", [{}, {"access_token": 5}, {"data": []}, {"data": [3]}])
+@pytest.mark.parametrize("body", [{}, {"access_token": 5}, {"access_token": "a b"}, {"data": []}, {"data": [3]}])
 def test_an_exchange_without_a_token_is_unreadable(body: Any) -> None:
     with pytest.raises(UnreadableError):
         exchange_facebook(answering(body).client, TOKEN, NOW)
@@ -103,6 +104,24 @@ def test_a_refresh_goes_to_its_own_path() -> None:
     [request] = fake.requests
     assert (request.url or "").startswith("http://graph.test/refresh_access_token?")
     assert query(request) == {"grant_type": "ig_refresh_token", "access_token": "EAAcanary"}
+
+
+def test_an_instagram_exchange_goes_to_its_own_path() -> None:
+    fake = answering({"access_token": "IGAAlong", "token_type": "bearer", "expires_in": 5183944}, "instagram")
+    new = exchange_instagram(fake.client, TOKEN, NOW)
+    assert (new.token.get_secret_value(), new.expires_at) == ("IGAAlong", NOW + timedelta(seconds=5183944))
+    [request] = fake.requests
+    assert (request.url or "").startswith("http://graph.test/access_token?")
+    assert query(request) == {
+        "grant_type": "ig_exchange_token",
+        "client_secret": SECRET,
+        "access_token": "EAAcanary",
+    }
+
+
+def test_a_refresh_may_tell_what_is_granted() -> None:
+    fake = answering({"access_token": "IGAAnew", "permissions": "instagram_business_basic,x"}, "instagram")
+    assert refresh_instagram(fake.client, TOKEN, NOW).permissions == ("instagram_business_basic", "x")
 
 
 def test_a_refused_refresh_shows_no_token() -> None:
