@@ -19,9 +19,16 @@
 {%- endmacro %}
 
 
-{# The metrics of the marts that no reply is asked for: they are unknown, never withheld. #}
-{% macro unasked_metrics() -%}
+{# Metrics with a call of their own, which is their group's name too, and which is not made for every story. So each of
+   them is withheld by itself; where no such call was answered, the count is unknown. #}
+{% macro metrics_asked_alone() -%}
     {{ return(["link_clicks"]) }}
+{%- endmacro %}
+
+
+{# The groups whose replies say nothing of a story's other counts. #}
+{% macro optional_groups() -%}
+    'link_clicks', 'total_views', 'facebook_views'
 {%- endmacro %}
 
 

@@ -22,7 +22,7 @@ def test_stories_with_their_finality_and_last_counts(query: Query) -> None:
         ("102", "late", False, 300, 200, False, at(11, 5), 240, None, None),
         ("103", "masked", True, None, None, True, at(11, 9, 55), 5, None, 4),
         ("104", "missing", False, None, None, False, at(11, 1), 22 * 60, None, None),
-        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, None),
+        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, 4),  # its link clicks are
         ("106", "live", False, None, None, False, None, None, None, None),
     ]
 
@@ -51,11 +51,31 @@ def test_a_part_left_out_of_a_whole_breakdown_is_zero_and_unknown_otherwise(quer
     assert [tuple(row.values()) for row in rows] == [(50, 4, 6, 0), (50, None, None, None)]
 
 
-def test_a_count_that_no_reply_is_asked_for_is_unknown_and_not_withheld(query: Query) -> None:
-    (row,) = query(
-        "select link_clicks, link_clicks_withheld, shares_withheld from marts.fct_stories where story_id = '103'"
+def test_link_clicks_are_withheld_by_themselves_and_unknown_where_they_were_not_asked(query: Query) -> None:
+    rows = query(
+        "select story_id, link_clicks, link_clicks_withheld, shares_withheld from marts.fct_stories"
+        " where story_id in ('101', '103', '105', '106') order by story_id"
     )
-    assert tuple(row.values()) == (None, False, True)
+    assert [tuple(row.values()) for row in rows] == [
+        ("101", 7, False, False),
+        ("103", None, True, True),
+        ("105", None, True, False),
+        ("106", None, False, False),
+    ]
+    curve = query(
+        "select story_id, link_clicks, link_clicks_withheld, is_withheld from marts.fct_story_readings"
+        " where story_id in ('101', '103', '104', '105') order by story_id, captured_at"
+    )
+    assert [tuple(row.values()) for row in curve] == [
+        ("101", 6, False, False),
+        ("101", 7, False, False),
+        ("103", None, True, True),
+        ("104", None, False, True),
+        ("105", None, False, True),
+        ("105", None, True, False),
+    ]
+    total = query("select campaign_id, link_clicks from marts.fct_campaign_performance order by campaign_id")
+    assert [row["link_clicks"] for row in total] == [7, 7]
 
 
 def test_readings_are_the_growth_curve(query: Query) -> None:
@@ -128,7 +148,7 @@ def test_coverage_of_every_day_with_the_cause_of_its_gap(query: Query) -> None:
     assert [tuple(row.values()) for row in rows] == [
         ("acc-a", 10, 96, 0, 15, None, 3, 1, 1, 1, 0, 0),
         ("acc-a", 11, 85, 1, 180, "throttled", 0, 0, 0, 0, 0, 0),
-        ("acc-a", 12, 49, 0, 15, None, 2, 0, 0, 0, 0, 2),
+        ("acc-a", 12, 38, 1, 180, "platform_incident", 2, 0, 0, 0, 0, 2),
         ("acc-b", 10, 96, 0, 15, None, 1, 0, 0, 0, 1, 0),
         ("acc-b", 11, 25, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
         ("acc-b", 12, 0, 0, 1800, "token", 0, 0, 0, 0, 0, 0),

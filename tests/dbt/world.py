@@ -52,17 +52,16 @@ def reading(conn: psycopg.Connection, story_id: str, captured_at: datetime, **me
 
 
 def withheld(conn: psycopg.Connection, story_id: str, captured_at: datetime, **values: Any) -> None:
-    """One reply that withholds the counts."""
+    """One reply, to the core group unless another is named, that withholds the counts."""
     body = {"error": {"message": "(#10) Not enough viewers for the media to show insights", "code": 10}}
     landed(
         conn,
         "story_insights",
         captured_at,
         story_id=story_id,
-        metric_group="core",
         status="withheld",
         payload=body,
-        **values,
+        **{"metric_group": "core", **values},
     )
 
 
@@ -144,14 +143,18 @@ def _campaigns(conn: psycopg.Connection) -> None:
 
 
 def _listings(conn: psycopg.Connection) -> None:
-    """Every 15 minutes; acc-a is throttled from 13:00 to 16:00 on the 11th, acc-b's token ends at 6:00 that day."""
+    """Every 15 minutes; acc-a is throttled from 13:00 to 16:00 on the 11th, acc-b's token ends at 6:00 that day.
+
+    From 6:00 to 9:00 on the 12th the platform is in trouble, so that acc-a's listings are not believed.
+    """
     for quarter in range(4 * 60 + 1):
         moment = at(10, 0) + timedelta(minutes=15 * quarter)
-        if not at(11, 13) < moment < at(11, 16):
+        if not (at(11, 13) < moment < at(11, 16) or at(12, 6) < moment < at(12, 9)):
             landed(conn, "story_listings", moment, status="ok", payload=EMPTY)
         if moment <= at(11, 6):
             landed(conn, "story_listings", moment, account_id="acc-b", status="ok", payload=EMPTY)
     landed(conn, "story_listings", at(11, 14), status="failed", cause="throttled")
+    landed(conn, "story_listings", at(12, 7), status="failed", cause="platform_incident")
 
 
 def _stories(conn: psycopg.Connection) -> None:
@@ -214,15 +217,19 @@ def _readings(conn: psycopg.Connection) -> None:
     reading(conn, "101", at(11, 7, 55), views=1000, reach=700, total_interactions=38, replies=0, navigation=60)
     _navigation(conn, "101", at(11, 7, 55), 60, TAP_FORWARD=50, tap_back=4, tap_exit=6)
     _oddities(conn, "101", at(11, 7, 55))
+    _alone(conn, "101", at(11, 7, 45), link_clicks=6)
+    _alone(conn, "101", at(11, 7, 55), link_clicks=7, total_views=1200, facebook_views=200)
     # 102: four hours too old, and its breakdown does not add up, so that the other parts are unknown and not 0.
     reading(conn, "102", at(11, 5), views=300, reach=200, total_interactions=12)
     _navigation(conn, "102", at(11, 5), 60, tap_forward=50)
     # 103: withheld to the end. 104: withheld long before the end, so that nothing is known of it.
     withheld(conn, "103", at(11, 9, 55))
+    withheld(conn, "103", at(11, 9, 55), metric_group="link_clicks")
     withheld(conn, "104", at(11, 1), account_id="acc-b")
     # 105 lives: first withheld, then counted. A reading after the build's moment is not there yet.
     withheld(conn, "105", at(12, 6, 30))
     reading(conn, "105", at(12, 11), views=40, reach=30)
+    withheld(conn, "105", at(12, 11), metric_group="link_clicks")
     reading(conn, "105", at(12, 12, 5), views=99, reach=98)
     landed(
         conn,
@@ -233,6 +240,21 @@ def _readings(conn: psycopg.Connection) -> None:
         status="empty",
         payload={"data": []},
     )
+
+
+def _alone(conn: psycopg.Connection, story_id: str, captured_at: datetime, **metrics: int) -> None:
+    """Good replies to metrics that are asked for each by a call of its own."""
+    for name, value in metrics.items():
+        data = [{"name": name, "period": "lifetime", "values": [{"value": value}]}]
+        landed(
+            conn,
+            "story_insights",
+            captured_at,
+            story_id=story_id,
+            metric_group=name,
+            status="ok",
+            payload={"data": data},
+        )
 
 
 def _navigation(conn: psycopg.Connection, story_id: str, captured_at: datetime, total: int, **parts: int) -> None:

@@ -14,6 +14,20 @@ from storykeep.graph.errors import (
     WithheldError,
 )
 
+
+class IncidentError(GraphError):
+    """An answer that is not believed, since the API gave its like for many accounts at once."""
+
+    @classmethod
+    def of(cls, error: GraphError | None) -> "IncidentError":
+        """The incident that this error is part of, or, without one, an empty list."""
+        if error is None:
+            return cls("said of many accounts at once: nothing is there")
+        return cls(
+            f"said of many accounts at once: {error}", code=error.code, subcode=error.subcode, status=error.status
+        )
+
+
 # What the creator has to mend; the token watch tells of it, so it does not fail a capture run.
 CREATORS_MATTER = frozenset({Cause.TOKEN, Cause.PERMISSION})
 
@@ -21,6 +35,7 @@ _CAUSES: dict[type[GraphError], Cause] = {
     ReconnectError: Cause.TOKEN,
     PermissionMissingError: Cause.PERMISSION,
     GoneError: Cause.PERMISSION,
+    IncidentError: Cause.PLATFORM_INCIDENT,
     ThrottledError: Cause.THROTTLED,
     TransientError: Cause.API_UNREACHABLE,
     UnreadableError: Cause.API_UNREACHABLE,

@@ -36,25 +36,6 @@ def connected(conn: psycopg.Connection) -> list[str]:
     return [account_id for (account_id,) in rows]
 
 
-def blocked_pools(conn: psycopg.Connection, now: datetime) -> set[str]:
-    """The rate-limit pools that must not be called yet."""
-    rows = conn.execute("select pool from app.api_pools where blocked_until > %s", [now])
-    return {pool for (pool,) in rows}
-
-
-def block_pool(conn: psycopg.Connection, pool: str, until: datetime, now: datetime) -> None:
-    """Let nothing be sent to this pool before `until`."""
-    conn.execute(
-        """
-        insert into app.api_pools (pool, blocked_until, updated_at) values (%s, %s, %s)
-        on conflict (pool) do update set
-            blocked_until = greatest(app.api_pools.blocked_until, excluded.blocked_until),
-            updated_at = excluded.updated_at
-        """,
-        [pool, until, now],
-    )
-
-
 def listed(conn: psycopg.Connection, account_ids: Iterable[str], now: datetime, *, complete: bool) -> None:
     """Note that these accounts were listed at `now`, or that it was tried."""
     conn.execute(
@@ -111,27 +92,4 @@ def answered(
         where story_id = any(%(tried)s)
         """,
         {"at": at, "tried": list(tried), "read": list(read), "refused": list(refused)},
-    )
-
-
-def refused_metrics(conn: psycopg.Connection, story_ids: Collection[str]) -> dict[str, set[str]]:
-    """The metrics that the API refused for each of these stories."""
-    found: dict[str, set[str]] = {}
-    for media_id, metric in conn.execute(
-        "select media_id, metric from app.refused_metrics where media_id = any(%s)", [list(story_ids)]
-    ):
-        found.setdefault(media_id, set()).add(metric)
-    return found
-
-
-def refuse_metric(
-    conn: psycopg.Connection, media_id: str, metric: str, code: int | None, subcode: int | None, at: datetime
-) -> None:
-    """Remember that the API refuses this metric for this media."""
-    conn.execute(
-        """
-        insert into app.refused_metrics (media_id, metric, error_code, error_subcode, refused_at)
-        values (%s, %s, %s, %s, %s) on conflict (media_id, metric) do nothing
-        """,
-        [media_id, metric, code, subcode, at],
     )

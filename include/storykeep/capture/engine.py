@@ -8,7 +8,7 @@ import psycopg
 from storykeep.accounts import registry
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks
+from storykeep.capture import clocks, notices, pools
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.planner import Plan, plan
@@ -50,7 +50,7 @@ def capture(
             clock=clock,
             run=run,
             connections=_connections(conn, settings, clients, run, shard, shards),
-            blocked=clocks.blocked_pools(conn, run.clock_at),
+            blocked=pools.blocked(conn, run.clock_at),
         )
         due = _due(tick, settings)
         read_stories(tick, due.sweeps)
@@ -59,6 +59,8 @@ def capture(
         due = _due(tick, settings)
         read_stories(tick, (*due.sweeps, *due.readings))
         _note_throttled(tick, settings)
+        refused = tick.metrics.refused_of_all()
+        notices.keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
         log.info("%s: %s", run.run_id, summary(run))
     return run
 
@@ -109,13 +111,16 @@ def _due(tick: Tick, settings: Settings) -> Plan:
     """What is due and may be asked for."""
     accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
     silent = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
-    return plan(accounts, stories, blocked=silent, now=tick.now, list_every=settings.list_every)
+    paced = tick.paced()
+    if paced:
+        tick.run.counts["paced accounts"] = len(paced)
+    return plan(accounts, stories, blocked=silent, paced=paced, now=tick.now, list_every=settings.list_every)
 
 
 def _note_throttled(tick: Tick, settings: Settings) -> None:
     """Note whose work is still due because nothing may be sent to a pool of theirs."""
     accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
-    left = plan(accounts, stories, blocked=(), now=tick.now, list_every=settings.list_every)
+    left = plan(accounts, stories, blocked=(), paced=tick.paced(), now=tick.now, list_every=settings.list_every)
     silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
     for account_id in silent:
         tick.run.causes[Cause.THROTTLED].add(tick.connections[account_id].username)

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from storykeep.capture import clocks
-from storykeep.capture.causes import cause_of
+from storykeep.capture import clocks, incidents, notices
+from storykeep.capture.asks import AskKey, key_of
+from storykeep.capture.causes import IncidentError, cause_of
+from storykeep.capture.incidents import Watch
 from storykeep.capture.planner import STORY_LIFE, StoryClock
-from storykeep.capture.tick import AskKey, Tick, key_of
+from storykeep.capture.tick import Tick
 from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
-from storykeep.graph import endpoints
+from storykeep.graph import drift, endpoints
 from storykeep.graph.client import Answer, Ask
 from storykeep.graph.errors import GraphError, ThrottledError, UnreadableError
 from storykeep.graph.paging import has_more
@@ -35,8 +37,9 @@ class _Listing:
 
 @dataclass
 class _Chunk:
-    """What one chunk of answers brought."""
+    """What one chunk of answers brought. `disbelieved` are the asks whose answers are part of an incident."""
 
+    disbelieved: frozenset[AskKey]
     rows: list[Row] = field(default_factory=list)
     seen: list[StoryClock] = field(default_factory=list)
     complete: list[str] = field(default_factory=list)
@@ -52,10 +55,11 @@ def list_stories(tick: Tick, account_ids: Iterable[str]) -> None:
         connection = tick.connections[account_id]
         listings[account_id] = _Listing()
         asks.append(endpoints.stories(connection.ig_user_id, connection.token, key=AskKey(account_id)))
+    watch = Watch()
     while asks:
         following: list[Ask] = []
         for answers in tick.answers([ask] for ask in asks):
-            following += _land(tick, answers, listings)
+            following += _land(tick, answers, listings, watch)
         asks = following
 
 
@@ -67,16 +71,18 @@ def land_throttled(tick: Tick, account_ids: Iterable[str]) -> None:
         tick.run.counts["rows"] += sum(land(tick.conn, rows).values())
 
 
-def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing]) -> list[Ask]:
+def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing], watch: Watch) -> list[Ask]:
     """Land one chunk of answers with its clocks; returns the asks for the pages that follow."""
     with tick.conn.transaction():
-        chunk = _Chunk()
+        chunk = _Chunk(tick.disbelieved(answers, watch, incidents.of_listings))
         for answer in answers:
             _take(tick, answer, listings[key_of(answer.ask).account_id], chunk)
         tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
         clocks.listed(tick.conn, chunk.complete, tick.now, complete=True)
         clocks.listed(tick.conn, chunk.failed, tick.now, complete=False)
         clocks.seen(tick.conn, chunk.seen, tick.clock())
+        tick.keep_pools(answers)
+        notices.keep(tick, {what: answer for answer in answers for what in drift.of_stories(answer.body)})
     tick.listed.update(chunk.complete, chunk.failed)
     tick.run.counts["listings"] += len(chunk.complete)
     return chunk.next_pages
@@ -102,6 +108,8 @@ def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
 
 def _read(tick: Tick, answer: Answer, chunk: _Chunk) -> tuple[GraphError | None, list[Any]]:
     """The nodes of a page, or the error; a reply that cannot be read is kept as a dead letter."""
+    if key_of(answer.ask) in chunk.disbelieved:
+        return IncidentError.of(answer.error), []
     if answer.error is not None:
         chunk.rows += tick.unreadable(answer, "stories")
         return answer.error, []

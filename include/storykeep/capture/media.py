@@ -21,8 +21,9 @@ from urllib3.exceptions import HTTPError
 
 from storykeep.accounts import registry
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks
-from storykeep.capture.tick import AskKey, Tick
+from storykeep.capture import pools
+from storykeep.capture.asks import AskKey
+from storykeep.capture.tick import Tick
 from storykeep.clock import Clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
@@ -109,7 +110,7 @@ def _tick(
         clock=clock,
         run=run,
         connections={each.account_id: each for each in connections if each.login_flavour in clients},
-        blocked=clocks.blocked_pools(conn, run.clock_at),
+        blocked=pools.blocked(conn, run.clock_at),
     )
 
 
@@ -193,9 +194,10 @@ def _links(tick: Tick, wanted: Wanted) -> Iterator[str]:
     key = AskKey(wanted.account_id, wanted.story_id)
     ask = endpoints.story(wanted.story_id, connection.token, pool=connection.ig_user_id, key=key)
     answer = tick.clients[connection.login_flavour].get(ask)
-    if isinstance(answer.error, ThrottledError | ReconnectError):
-        with tick.conn.transaction():
+    with tick.conn.transaction():
+        if isinstance(answer.error, ThrottledError | ReconnectError):
             tick.settle(ask, answer.error)
+        tick.keep_pools([answer])
     fresh = answer.body.get(f"{wanted.kind}_url") if isinstance(answer.body, dict) else None
     if isinstance(fresh, str):
         yield fresh

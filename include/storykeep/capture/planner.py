@@ -12,6 +12,8 @@ SWEEP = timedelta(minutes=10)
 PUNCTUALITY = timedelta(minutes=1)
 # A story is read on discovery and then once at each of these ages: densely while views come in fast.
 LADDER = tuple(timedelta(hours=hours) for hours in (0, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 20, 22, 23))
+# An account near its rate limit is listed so many times more seldom.
+PACE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +54,28 @@ def plan(
     stories: Iterable[StoryClock],
     *,
     blocked: Collection[str],
+    paced: Collection[str] = (),
     now: datetime,
     list_every: timedelta,
 ) -> Plan:
     """Choose the listings and readings that are due at `now`.
 
-    Accounts in `blocked` (their rate-limit pool is throttled) are skipped. Stories come nearest expiry first,
-    listings longest unlisted first.
+    Accounts in `blocked` (their rate-limit pool is throttled) are skipped. Accounts in `paced` (theirs is nearly full)
+    are listed more seldom, and their stories are read on discovery and in their last minutes only. Stories come
+    nearest expiry first, listings longest unlisted first.
     """
     free = [story for story in stories if story.account_id not in blocked and now < story.expires_at]
     by_expiry = sorted(free, key=lambda story: (story.expires_at, story.story_id))
     listings = [
-        account for account in accounts if account.account_id not in blocked and _listing_due(account, now, list_every)
+        account
+        for account in accounts
+        if account.account_id not in blocked
+        and _listing_due(account, now, list_every * PACE if account.account_id in paced else list_every)
     ]
     return Plan(
         sweeps=tuple(story for story in by_expiry if _sweep_due(story, now)),
         listings=tuple(account.account_id for account in sorted(listings, key=_longest_unlisted)),
-        readings=tuple(story for story in by_expiry if _rung_due(story, now)),
+        readings=tuple(story for story in by_expiry if _reading_due(story, now, is_paced=story.account_id in paced)),
     )
 
 
@@ -76,12 +83,12 @@ def _sweep_due(story: StoryClock, now: datetime) -> bool:
     return story.expires_at - now <= SWEEP and (story.tried_at is None or story.tried_at < now)
 
 
-def _rung_due(story: StoryClock, now: datetime) -> bool:
+def _reading_due(story: StoryClock, now: datetime, *, is_paced: bool) -> bool:
     """Whether a rung of the ladder was reached since the last answer. Several missed rungs make one reading."""
     if _sweep_due(story, now):
         return False
-    if story.tried_at is None:
-        return True
+    if story.tried_at is None or is_paced:
+        return story.tried_at is None
     reached = [story.posted_at + age for age in LADDER if story.posted_at + age <= now]
     return bool(reached) and story.tried_at < reached[-1]
 

@@ -1,24 +1,29 @@
 """Reads the insights of stories, group by group, and lands each reply with its status."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from storykeep.capture import clocks
+from storykeep.capture import clocks, incidents, notices, refusals
+from storykeep.capture.asks import AskKey, group_of, key_of
+from storykeep.capture.causes import IncidentError
+from storykeep.capture.incidents import Watch
 from storykeep.capture.planner import StoryClock
-from storykeep.capture.tick import AskKey, Tick, key_of
-from storykeep.graph import endpoints
+from storykeep.capture.tick import Tick
+from storykeep.graph import drift, endpoints
 from storykeep.graph.client import Answer, Ask
 from storykeep.graph.errors import (
     GoneError,
     GraphError,
     PermissionMissingError,
+    ReconnectError,
     RefusedError,
+    ThrottledError,
     UnreadableError,
     WithheldError,
 )
-from storykeep.graph.metrics import STORY_GROUPS, MetricGroup
+from storykeep.graph.metrics import MetricGroup
 from storykeep.landing import payload
 from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
@@ -34,17 +39,19 @@ _LANDING = (WithheldError, RefusedError, GoneError, PermissionMissingError)
 class _Chunk:
     """What one chunk of answers brought: rows, and story ids by what became of them.
 
-    One time for the whole chunk makes the groups of a story one reading.
+    One time for the whole chunk makes the groups of a story one reading. `disbelieved` are the asks whose answers are
+    part of an incident.
     """
 
     captured_at: datetime
+    disbelieved: frozenset[AskKey]
     rows: list[Row] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     again: list[list[Ask]] = field(default_factory=list)
-    refusals: list[tuple[str, str, RefusedError]] = field(default_factory=list)
+    refusals: list[Answer] = field(default_factory=list)
 
 
 def read_stories(tick: Tick, stories: Iterable[StoryClock]) -> None:
@@ -54,21 +61,20 @@ def read_stories(tick: Tick, stories: Iterable[StoryClock]) -> None:
     what was refused is remembered.
     """
     readable = [story for story in stories if tick.connections[story.account_id].can_read_insights]
-    refused = clocks.refused_metrics(tick.conn, [story.story_id for story in readable])
+    refused = refusals.load(tick.conn, [story.story_id for story in readable])
     # A story's asks stay together, so that its clock moves with all of its rows.
-    asks = [
-        [_ask(tick, story.account_id, story.story_id, group) for group in _groups(refused.get(story.story_id, set()))]
-        for story in readable
-    ]
+    asks = [_asks(tick, story, refused.get(story.story_id, set())) for story in readable]
+    watch = Watch()
     while asks:
         following: list[list[Ask]] = []
         for answers in tick.answers(asks):
-            following += _land(tick, answers)
+            following += _land(tick, answers, watch)
         asks = following
 
 
-def _groups(refused: set[str]) -> Sequence[MetricGroup]:
-    return [rest for group in STORY_GROUPS if (rest := group.without(refused)) is not None]
+def _asks(tick: Tick, story: StoryClock, refused: set[str]) -> list[Ask]:
+    flavour = tick.connections[story.account_id].login_flavour
+    return [_ask(tick, story.account_id, story.story_id, group) for group in refusals.groups(flavour, refused)]
 
 
 def _ask(tick: Tick, account_id: str, story_id: str, group: MetricGroup) -> Ask:
@@ -77,37 +83,48 @@ def _ask(tick: Tick, account_id: str, story_id: str, group: MetricGroup) -> Ask:
     return endpoints.insights(story_id, connection.token, group, pool=connection.ig_user_id, key=key)
 
 
-def _land(tick: Tick, answers: list[Answer]) -> list[list[Ask]]:
+def _land(tick: Tick, answers: list[Answer], watch: Watch) -> list[list[Ask]]:
     """Land one chunk of answers with its clocks; returns the asks that take the core group apart."""
     with tick.conn.transaction():
-        chunk = _Chunk(tick.clock())
+        # Optional metrics may well be empty.
+        required = [answer for answer in answers if not refusals.is_optional(key_of(answer.ask).group)]
+        chunk = _Chunk(tick.clock(), tick.disbelieved(required, watch, incidents.of_readings))
         for answer in answers:
             _take(tick, answer, chunk)
         tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
         answered = chunk.tried - chunk.unanswered
         clocks.answered(tick.conn, answered, chunk.read, chunk.refused, chunk.captured_at)
-        for story_id, metric, error in chunk.refusals:
-            # All of them refused at once say something of the API, not of this media.
-            if story_id in chunk.read:
-                clocks.refuse_metric(tick.conn, story_id, metric, error.code, error.subcode, chunk.captured_at)
+        # All of a story refused at once say something of the API, not of this story.
+        believed = [refusal for refusal in chunk.refusals if key_of(refusal.ask).story_id in chunk.read]
+        refusals.keep(tick.conn, believed, chunk.captured_at)
+        tick.keep_pools(answers)
+        notices.keep(tick, {what: answer for answer in answers for what in drift.of_insights(answer.body)})
+    for refusal in believed:
+        tick.metrics.refused(refusal)
     tick.run.counts["readings"] += len(chunk.read & answered)
     return chunk.again
 
 
 def _take(tick: Tick, answer: Answer, chunk: _Chunk) -> None:
-    key = key_of(answer.ask)
+    key, error = key_of(answer.ask), answer.error
     chunk.tried.add(key.story_id)
-    error = answer.error
     if error is None:
         error = _take_body(tick, answer, chunk)
     elif isinstance(error, _LANDING):
         _take_refusal(tick, answer, error, chunk)
     else:
         chunk.rows += tick.unreadable(answer, "insights")
+    if key in chunk.disbelieved:
+        error = IncidentError.of(answer.error)
     if error is None or isinstance(error, WithheldError | RefusedError | GoneError):
         return
-    chunk.unanswered.add(key.story_id)
-    tick.settle(answer.ask, error)
+    if not refusals.is_optional(key.group):
+        chunk.unanswered.add(key.story_id)
+        tick.settle(answer.ask, error)
+    elif isinstance(error, ThrottledError | ReconnectError):
+        tick.settle(answer.ask, error)
+    elif not isinstance(error, PermissionMissingError):
+        tick.run.counts["optional_failed"] += 1  # the next reading asks again
 
 
 def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
@@ -122,29 +139,33 @@ def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
         chunk.rows.append(tick.dead_letter(answer.ask, "insights", str(reason), answer.raw))
         return UnreadableError(str(reason), raw=answer.raw)
     chunk.rows.append(_row(tick, answer, chunk.captured_at, "ok" if body["data"] else "empty", body))
-    if body["data"]:
-        chunk.read.add(key_of(answer.ask).story_id)
+    tick.metrics.granted(answer)
+    key = key_of(answer.ask)
+    if body["data"] and not refusals.is_optional(key.group):
+        chunk.read.add(key.story_id)
     return None
 
 
 def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) -> None:
-    key = key_of(answer.ask)
+    key, is_optional = key_of(answer.ask), refusals.is_optional(key_of(answer.ask).group)
     status = "withheld" if isinstance(error, WithheldError) else "refused"
     chunk.rows.append(_row(tick, answer, chunk.captured_at, status, _error_body(answer.raw), error))
-    if isinstance(error, WithheldError):
+    if isinstance(error, WithheldError) and not is_optional:
         chunk.read.add(key.story_id)
-    if not isinstance(error, RefusedError):
+    # An optional metric is refused in the words of a missing permission too (code 200).
+    if not isinstance(error, (RefusedError, PermissionMissingError) if is_optional else RefusedError):
         return
-    tick.run.counts["refused"] += 1
+    if not is_optional:
+        tick.run.counts["refused"] += 1
     if error.subcode == BEFORE_CONVERSION:
         chunk.refused.add(key.story_id)
         return
-    group = MetricGroup(key.group, tuple(answer.ask.params["metric"].split(",")), answer.ask.params.get("breakdown"))
+    group = group_of(answer.ask)
     if len(group.metrics) > 1:
         chunk.unanswered.add(key.story_id)  # its clock waits for the metrics one by one
         chunk.again.append([_ask(tick, key.account_id, key.story_id, single) for single in group.singles()])
-    elif group.breakdown is None:
-        chunk.refusals.append((key.story_id, group.metrics[0], error))
+    else:
+        chunk.refusals.append(answer)
 
 
 def _row(

@@ -10,8 +10,11 @@ import psycopg
 
 from storykeep.accounts import registry
 from storykeep.accounts.registry import Connection
-from storykeep.capture import clocks
-from storykeep.capture.causes import cause_of
+from storykeep.capture import incidents, known, pools
+from storykeep.capture.asks import AskKey, key_of
+from storykeep.capture.causes import IncidentError, cause_of
+from storykeep.capture.incidents import Watch, Weigh
+from storykeep.capture.refusals import Tally
 from storykeep.clock import Clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
@@ -30,31 +33,14 @@ log = logging.getLogger(__name__)
 
 # What one call to the Batch API takes.
 CHUNK = 50
-# How long a throttled pool rests when the reply does not say. Calls made meanwhile would lengthen the block.
-REST = timedelta(minutes=15)
-
-
-@dataclass(frozen=True)
-class AskKey:
-    """What an ask is about: an account, and for a reading its story and metric group."""
-
-    account_id: str
-    story_id: str = ""
-    group: str = ""
-
-
-def key_of(ask: Ask) -> AskKey:
-    """What this ask is about. Raises TypeError for an ask that is not one of a tick's own."""
-    if not isinstance(ask.key, AskKey):
-        raise TypeError(f"not an ask of a tick: {ask.key!r}")
-    return ask.key
 
 
 @dataclass
 class Tick:
     """What one tick works with; `connections` by account id, `blocked` the pools that must not be called.
 
-    `lost` are the accounts whose connection ended during this tick, `listed` those whose listing was tried.
+    `lost` are the accounts whose connection ended during this tick, `listed` those whose listing was tried, `metrics`
+    what became of each metric. `rests` are pools that have just begun to rest, and until when.
     """
 
     conn: psycopg.Connection
@@ -65,6 +51,8 @@ class Tick:
     blocked: set[str]
     lost: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
+    metrics: Tally = field(default_factory=Tally)
+    rests: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -73,10 +61,14 @@ class Tick:
 
     def can_ask(self, account_id: str) -> bool:
         """Whether the account is connected, not lost during this tick, and no pool of its is blocked."""
-        connection = self.connections.get(account_id)
-        if connection is None or account_id in self.lost:
+        if account_id not in self.connections or account_id in self.lost:
             return False
-        return not self.blocked & {connection.ig_user_id, app_pool(connection.login_flavour)}
+        return not self.blocked & self._pools_of(account_id)
+
+    def paced(self) -> set[str]:
+        """The accounts that are to be asked less, as a pool of theirs is nearly full."""
+        crowded = pools.crowded(self.conn, self.now)
+        return {account_id for account_id in self.connections if crowded & self._pools_of(account_id)}
 
     def answers(self, groups: Iterable[Sequence[Ask]]) -> Iterator[list[Answer]]:
         """Send groups of one account's asks in chunks, each of one flavour, and yield the answers chunk by chunk.
@@ -89,7 +81,7 @@ class Tick:
             by_flavour[self.connections[key_of(group[0]).account_id].login_flavour].append(group)
         for flavour, mine in by_flavour.items():
             for chunk in _packed(mine):
-                self.blocked |= clocks.blocked_pools(self.conn, self.clock())
+                self.blocked |= pools.blocked(self.conn, self.clock())
                 askable = [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]
                 for answers in self.clients[flavour].answer(askable):
                     self.run.counts["calls"] += len(answers)
@@ -102,17 +94,51 @@ class Tick:
             return
         connection = self.connections[account_id]
         cause = cause_of(error)
-        if connection.username not in self.run.causes[cause]:  # said once, however many replies say it
+        is_said = connection.username in self.run.causes[cause] or isinstance(error, IncidentError)
+        if not is_said:  # said once, however many replies say it
             log.warning("@%s: %s (%s)", connection.username, error, cause)
         self.run.causes[cause].add(connection.username)
         if isinstance(error, ThrottledError):
-            pool = app_pool(connection.login_flavour) if error.scope == "app" else connection.ig_user_id
-            self.blocked.add(pool)
-            clocks.block_pool(self.conn, pool, self.clock() + (error.wait or REST), self.clock())
+            is_app = error.scope == "app"
+            self._rest(pools.app_pool(connection.login_flavour) if is_app else connection.ig_user_id, error.wait)
         if isinstance(error, ReconnectError | PermissionMissingError):
             ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
             if ended or isinstance(error, ReconnectError):
                 self.lost.add(account_id)
+
+    def disbelieved(self, answers: Sequence[Answer], watch: Watch, weigh: Weigh) -> frozenset[AskKey]:
+        """The asks whose answers are part of an incident of the platform."""
+        odd = {key_of(answer.ask).account_id for answer in incidents.suspects(answers)}
+        evidence = weigh(answers, known.load(self.conn, odd, self.now) if odd else {})
+        if not watch.judge(evidence):
+            return frozenset()
+        found = incidents.disbelieved(answers, evidence)
+        log.warning("the platform is in trouble: of %d answers %d are not believed", len(answers), len(found))
+        return found
+
+    def keep_pools(self, answers: Sequence[Answer]) -> None:
+        """Keep what a chunk of one flavour told of its pools. Belongs in the chunk's transaction, after its rows.
+
+        A full pool rests like a throttled one: the next call would be refused, and make the block longer.
+        """
+        if not answers:
+            return
+        flavour = self.connections[key_of(answers[0].ask).account_id].login_flavour
+        usage = pools.told(answers, flavour)
+        for name, pool in usage.items():
+            if pool.is_full:
+                self._rest(name, pool.wait)
+        pools.note(self.conn, usage, self.rests, self.clock())
+        self.rests = {}
+
+    def _rest(self, pool: str, wait: timedelta | None) -> None:
+        until = self.clock() + (wait or pools.REST)
+        self.blocked.add(pool)
+        self.rests[pool] = max(until, self.rests.get(pool, until))
+
+    def _pools_of(self, account_id: str) -> set[str]:
+        connection = self.connections[account_id]
+        return {connection.ig_user_id, pools.app_pool(connection.login_flavour)}
 
     def dead_letter(self, ask: Ask, endpoint: str, reason: str, body: bytes) -> DeadLetter:
         """A reply, or the part of one, that is kept as bytes, less its secrets, because it cannot land."""
@@ -151,8 +177,3 @@ def _packed(groups: Iterable[Sequence[Ask]]) -> Iterator[list[Ask]]:
         chunk = [*chunk, *group]
     if chunk:
         yield chunk
-
-
-def app_pool(flavour: Flavour) -> str:
-    """The name of the pool that all calls of one app share."""
-    return f"app:{flavour}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+FULL = 100  # percent, from which the API throttles
 _COUNTS = ("call_count", "total_time", "total_cputime")
 
 
@@ -18,6 +19,16 @@ class Pool:
 
     percent: int
     regain_minutes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next call would be throttled, and make the block longer."""
+        return self.percent >= FULL
+
+    @property
+    def wait(self) -> timedelta | None:
+        """The regain estimate; None when there is none."""
+        return timedelta(minutes=self.regain_minutes) if self.regain_minutes else None
 
 
 @dataclass(frozen=True)

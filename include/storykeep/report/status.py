@@ -13,6 +13,7 @@ from rich.text import Text
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture.planner import SWEEP
 from storykeep.errors import StorykeepError
+from storykeep.report.drift import Notice, new_notices
 from storykeep.report.figures import NONE, counted, duration
 from storykeep.report.screen import say, show, words
 
@@ -70,6 +71,7 @@ class Status:
     connections: dict[str, int]
     troubles: tuple[Trouble, ...]
     blocked: tuple[BlockedPool, ...]
+    notices: tuple[Notice, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
@@ -96,6 +98,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> S
             connections=_connections(conn),
             troubles=_troubles(conn),
             blocked=_blocked(conn, now),
+            notices=new_notices(conn, now),
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -222,6 +225,10 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
     yield "accounts", connections or "none -> run: storykeep accounts import FILE.csv"
     yield "last build", _run(status.last_build, status.now)
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
+    if status.notices:
+        more = len(status.notices) - MOST_ROWS
+        lines = [str(notice) for notice in status.notices[:MOST_ROWS]] + ([f"and {more:,} more"] if more > 0 else [])
+        yield "API changes", "\n".join(lines)
 
 
 def _age(at: datetime | None, now: datetime) -> str:

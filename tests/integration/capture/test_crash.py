@@ -18,15 +18,17 @@ from .crashing import crash_at
 pytestmark = pytest.mark.integration
 
 # Everything that a mart is built from: all columns but those that name the run or the order of landing, and for nodes
-# the content hash instead of the payload, whose signed links differ at every read.
+# the content hash instead of the payload, whose signed links differ at every read. An error has a trace of its own.
 STATE = {
     "raw.story_listings": "account_id, captured_at, status, cause, payload, content_hash",
     "raw.stories": "story_id, account_id, captured_at, content_hash",
-    "raw.story_insights": "story_id, metric_group, captured_at, status, payload, content_hash, error_code",
+    "raw.story_insights": "story_id, metric_group, captured_at, status, payload - 'error', error_code, error_subcode",
     "raw.media_files": "story_id, kind, captured_at, status, cause, content_hash, path",
     "raw.dead_letters": "account_id, endpoint, content_hash",
     "app.account_clock": "account_id, listed_at",
     "app.story_clock": "story_id, posted_at, expires_at, first_seen_at, tried_at, read_at, is_refused",
+    "app.refused_metrics": "media_id, metric, error_code, error_subcode, refused_at",
+    "app.api_pools": "pool, blocked_until, updated_at",
     "app.connections": "account_id, status, reason, status_since",
     "app.connection_events": "account_id, happened_at, kind, status, reason",
 }

@@ -1,5 +1,6 @@
 """The planner: what is due, in which order, at any arrangement of clocks."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -18,8 +19,13 @@ def story(age: timedelta, tried_ago: timedelta | None = None, story_id: str = "1
     )
 
 
-def planned(stories: list[StoryClock], accounts: list[AccountClock] | None = None, blocked: set[str] = set()) -> Plan:  # noqa: B006 (never changed)
-    return plan(accounts or [], stories, blocked=blocked, now=NOW, list_every=QUARTER)
+def planned(
+    stories: list[StoryClock],
+    accounts: list[AccountClock] | None = None,
+    blocked: Collection[str] = (),
+    paced: Collection[str] = (),
+) -> Plan:
+    return plan(accounts or [], stories, blocked=blocked, paced=paced, now=NOW, list_every=QUARTER)
 
 
 ages = st.timedeltas(timedelta(0), timedelta(hours=26))
@@ -33,6 +39,15 @@ stories_drawn = st.lists(
     ),
     unique_by=lambda drawn: drawn.story_id,
 )
+accounts_drawn = st.lists(
+    st.builds(
+        AccountClock,
+        st.sampled_from("abc"),
+        st.none() | st.timedeltas(timedelta(0), timedelta(hours=2)).map(lambda ago: NOW - ago),
+    ),
+    unique_by=lambda drawn: drawn.account_id,
+)
+some_accounts = st.sets(st.sampled_from("abc"))
 
 
 def test_a_new_story_is_read_at_once() -> None:
@@ -91,7 +106,7 @@ def test_a_blocked_account_is_skipped_whole() -> None:
     assert (due.sweeps, due.listings, due.readings) == ((), (), ())
 
 
-@given(stories_drawn, st.sets(st.sampled_from("abc")))
+@given(stories_drawn, some_accounts)
 def test_any_plan_is_in_deadline_order_complete_and_free_of_doubles(
     stories: list[StoryClock], blocked: set[str]
 ) -> None:
@@ -106,6 +121,35 @@ def test_any_plan_is_in_deadline_order_complete_and_free_of_doubles(
         fresh = one.tried_at is not None and one.tried_at >= NOW
         assert (one in due.sweeps) == (askable and ending and not fresh)
         assert one.account_id not in blocked or one.story_id not in ids
+
+
+def test_a_paced_account_is_listed_half_as_often() -> None:
+    def listed(ago: timedelta) -> bool:
+        return bool(planned([], [AccountClock("a", NOW - ago)], paced="a").listings)
+
+    assert not listed(timedelta(minutes=28))
+    assert listed(timedelta(minutes=29))
+    assert planned([], [AccountClock("a", None)], paced="a").listings == ("a",)
+
+
+def test_a_paced_story_is_read_on_discovery_and_then_not_before_its_last_minutes() -> None:
+    new = story(timedelta(hours=3))
+    assert planned([new], paced="a").readings == (new,)
+    assert planned([story(timedelta(hours=9), tried_ago=timedelta(hours=8))], paced="a").readings == ()
+    last_minutes = story(STORY_LIFE - timedelta(minutes=7), tried_ago=timedelta(minutes=5))
+    assert planned([last_minutes], paced="a").sweeps == (last_minutes,)
+
+
+@given(stories_drawn, accounts_drawn, some_accounts, some_accounts)
+def test_pacing_costs_no_sweep_and_a_blocked_pool_gets_nothing(
+    stories: list[StoryClock], accounts: list[AccountClock], blocked: set[str], paced: set[str]
+) -> None:
+    full, due = planned(stories, accounts, blocked), planned(stories, accounts, blocked, paced)
+    assert due.sweeps == full.sweeps
+    assert due.listings == tuple(one for one in full.listings if one not in paced or one in due.listings)
+    assert set(due.readings) <= set(full.readings)
+    assert {one for one in full.readings if one.account_id not in paced} <= set(due.readings)
+    assert not blocked & due.accounts
 
 
 @given(stories_drawn, st.randoms())

@@ -38,6 +38,12 @@ def test_no_estimate_is_no_wait() -> None:
     assert (usage.percent, usage.wait) == (100, None)
 
 
+def test_a_pool_is_full_from_a_hundred_percent_on() -> None:
+    assert [Pool(percent).is_full for percent in (99, 100, 101)] == [False, True, True]
+    assert Pool(100, 7).wait == timedelta(minutes=7)
+    assert Pool(100, 0).wait is None
+
+
 def test_nonsense_blocks_nobody() -> None:
     assert (
         parse_usage({"x-app-usage": "<html>", "x-business-use-case-usage": '{"1": "x", "2": [3], "4": [{}]}'}) is None

@@ -21,6 +21,9 @@ latest as (
             {{ last_known(metric) }} as {{ metric }},
         {% endfor %}
         max(captured_at) filter (where views is not null) as views_at,
+        {% for metric in metrics_asked_alone() %}
+            max(captured_at) filter (where {{ metric }}_withheld) as {{ metric }}_withheld_at,
+        {% endfor %}
         max(captured_at) filter (where is_withheld) as withheld_at
     from readings
     group by story_id
@@ -54,6 +57,9 @@ timed as (
         {% for metric in story_metrics() %}
             latest.{{ metric }},
         {% endfor %}
+        {% for metric in metrics_asked_alone() %}
+            latest.{{ metric }}_withheld_at,
+        {% endfor %}
         latest.withheld_at,
         coalesce(latest.views_at, latest.withheld_at) as last_reading_at,
         growth.views_per_minute,
@@ -83,6 +89,15 @@ classed as (
         end as last_reading_age_minutes
     from timed
 
+),
+
+flagged as (
+
+    select
+        *,
+        finality = 'masked' or (is_live and views is null and withheld_at is not null) as is_withheld
+    from classed
+
 )
 
 select
@@ -102,7 +117,14 @@ select
     finality,
     -- All that can be known of the final number is known.
     finality in ('webhook', 'sweep', 'masked', 'manual') as is_final,
-    finality = 'masked' or (is_live and views is null and withheld_at is not null) as is_withheld,
+    is_withheld,
+    {% for metric in story_metrics() if metric not in metrics_asked_alone() %}
+        is_withheld and {{ metric }} is null as {{ metric }}_withheld,
+    {% endfor %}
+    {% for metric in metrics_asked_alone() %}
+        {{ metric }} is null and coalesce(is_live or {{ metric }}_withheld_at >= sweep_from, false)
+        and {{ metric }}_withheld_at is not null as {{ metric }}_withheld,
+    {% endfor %}
     -- greatest() skips nulls, and an unknown growth is not none.
     (
         case
@@ -110,4 +132,4 @@ select
                 then greatest(views_per_minute, 0) * last_reading_age_minutes
         end
     )::numeric(30, 2) as estimated_undercount
-from classed
+from flagged

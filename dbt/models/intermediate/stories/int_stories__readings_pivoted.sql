@@ -12,7 +12,10 @@ readings as (
     select
         story_id,
         captured_at,
-        bool_or(status = 'withheld') as is_withheld
+        {% for metric in metrics_asked_alone() %}
+            bool_or(status = 'withheld' and metric_group = '{{ metric }}') as {{ metric }}_withheld,
+        {% endfor %}
+        bool_or(status = 'withheld' and metric_group not in ({{ optional_groups() }})) as is_withheld
     from replies
     group by story_id, captured_at
 
@@ -43,6 +46,9 @@ select
     {% for column, metric in story_metrics().items() if metric.startswith('navigation:') %}
         case when counts.has_whole_navigation then coalesce(counts.{{ column }}, 0) else counts.{{ column }} end
             as {{ column }},
+    {% endfor %}
+    {% for metric in metrics_asked_alone() %}
+        readings.{{ metric }}_withheld,
     {% endfor %}
     readings.is_withheld
 from readings

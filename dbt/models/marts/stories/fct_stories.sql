@@ -1,3 +1,7 @@
+{% set any_withheld %}
+    (stories.is_withheld {% for metric in metrics_asked_alone() %} or stories.{{ metric }}_withheld {% endfor %})
+{% endset %}
+
 with
 
 stories as (
@@ -48,12 +52,10 @@ select
         stories.{{ metric }},
     {% endfor %}
     {% for metric in story_metrics() %}
-        {% if metric in unasked_metrics() %}false
-        {%- else %}stories.is_withheld and stories.{{ metric }} is null
-        {%- endif %} as {{ metric }}_withheld,
+        stories.{{ metric }}_withheld,
     {% endfor %}
-    case when stories.is_withheld then 0 end as withheld_lower_bound,
-    case when stories.is_withheld then {{ withheld_upper() }} end as withheld_upper_bound,
+    case when {{ any_withheld }} then 0 end as withheld_lower_bound,
+    case when {{ any_withheld }} then {{ withheld_upper() }} end as withheld_upper_bound,
     stories.estimated_undercount
 from stories
 inner join accounts on stories.account_id = accounts.account_id

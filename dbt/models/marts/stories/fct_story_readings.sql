@@ -5,6 +5,9 @@ select
     {% for metric in story_metrics() %}
         readings.{{ metric }},
     {% endfor %}
+    {% for metric in metrics_asked_alone() %}
+        readings.{{ metric }}_withheld,
+    {% endfor %}
     readings.is_withheld
 from {{ ref('int_stories__readings_pivoted') }} as readings
 inner join {{ ref('fct_stories') }} as stories on readings.story_id = stories.story_id

@@ -1,0 +1,82 @@
+"""The rate-limit pools, which all shards share: how full they are, which rest, and which are nearly full.
+
+A pool is an account's own, named by its IG user id, or its app's.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import psycopg
+
+from storykeep.graph.client import Answer
+from storykeep.graph.usage import FULL, Pool
+from storykeep.settings import Flavour
+
+# Percent from which an account is asked less, so that what is left goes to the last readings of its stories.
+PACED_FROM = 80
+# Calls refresh the figure. An older one tells nothing: the counters roll.
+KNOWN_FOR = timedelta(hours=1)
+# How long a throttled or full pool rests when the reply does not say. Calls made meanwhile would lengthen the block.
+REST = timedelta(minutes=15)
+
+
+def app_pool(flavour: Flavour) -> str:
+    """The name of the pool that all calls of one app share."""
+    return f"app:{flavour}"
+
+
+def told(answers: Iterable[Answer], flavour: Flavour) -> dict[str, Pool]:
+    """The pools that these replies tell of, each at its fullest.
+
+    Meta names pools of businesses too. No ask is known to count against those, so they are left out.
+    """
+    found: dict[str, Pool] = {}
+    for answer in answers:
+        if answer.usage is None:
+            continue
+        own, app = answer.ask.pool, app_pool(flavour)
+        for name, pool in ((own, answer.usage.pools.get(own)), (app, answer.usage.app)):
+            if pool is not None:
+                found[name] = max(pool, found.get(name, pool), key=lambda one: (one.percent, one.regain_minutes))
+    return found
+
+
+def note(conn: psycopg.Connection, usage: Mapping[str, Pool], rests: Mapping[str, datetime], now: datetime) -> None:
+    """Keep how full these pools are and until when some rest. A pool that rests without a figure counts as full."""
+    names = sorted(usage.keys() | rests.keys())
+    if not names:
+        return
+    conn.execute(
+        """
+        insert into app.api_pools (pool, usage_percent, blocked_until, updated_at)
+        select new.*, %(now)s
+        from unnest(%(names)s::text [], %(percents)s::integer [], %(rests)s::timestamptz [])
+            as new (pool, usage_percent, blocked_until)
+        order by new.pool
+        on conflict (pool) do update set
+            usage_percent = excluded.usage_percent,
+            blocked_until = greatest(app.api_pools.blocked_until, excluded.blocked_until),
+            updated_at = excluded.updated_at
+        """,
+        {
+            "names": names,
+            "percents": [usage[name].percent if name in usage else FULL for name in names],
+            "rests": [rests.get(name) for name in names],
+            "now": now,
+        },
+    )
+
+
+def blocked(conn: psycopg.Connection, now: datetime) -> set[str]:
+    """The pools that must not be called yet."""
+    rows = conn.execute("select pool from app.api_pools where blocked_until > %s", [now])
+    return {pool for (pool,) in rows}
+
+
+def crowded(conn: psycopg.Connection, now: datetime) -> set[str]:
+    """The pools that are nearly full, as far as is known."""
+    rows = conn.execute(
+        "select pool from app.api_pools where usage_percent >= %s and updated_at >= %s",
+        [PACED_FROM, now - KNOWN_FOR],
+    )
+    return {pool for (pool,) in rows}
