@@ -15,6 +15,8 @@ SECRET = "marker-s3cr3t"
 NOWHERE = f"postgres://warehouse:{SECRET}@127.0.0.1:1/warehouse"
 COMMANDS = {
     "db upgrade",
+    "db backup",
+    "db restore",
     "accounts import",
     "accounts list",
     "accounts disconnect",

@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "migrations": set(),
     "quality": set(),
     "transform": {"landing", "quality"},
+    "backup": {"migrations", "transform"},
     "sandbox": set(),  # an oracle has to be independent of what it judges
     "accounts": {"graph", "landing"},
     "campaigns": {"landing"},

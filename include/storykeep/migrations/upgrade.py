@@ -27,12 +27,12 @@ def upgrade(settings: Settings) -> str:
     Raises StorykeepError when the admin login may not do what is still to be done.
     """
     admin, login = settings.warehouse_admin, settings.warehouse
-    _ensure_database(admin, login)
+    make_database(admin, login)
     try:
         with connect(admin) as conn:
             conn.execute("select pg_advisory_lock(%s)", [LOCK])  # held until this connection is closed
-            _ensure_roles(conn, settings)
-            _ensure_schemas(conn, login.database)
+            make_roles(conn, settings)
+            make_schemas(conn, login.database)
             conn.commit()
             return _migrate(admin)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -43,7 +43,7 @@ def upgrade(settings: Settings) -> str:
         ) from None
 
 
-def _ensure_database(admin: PostgresSettings, login: PostgresSettings) -> None:
+def make_database(admin: PostgresSettings, login: PostgresSettings) -> None:
     """Make the warehouse login and database if the admin login is another one and they are not there."""
     if admin.user == login.user:
         return
@@ -52,7 +52,8 @@ def _ensure_database(admin: PostgresSettings, login: PostgresSettings) -> None:
     ensure_database(admin, replace(admin, database=login.database))
 
 
-def _ensure_roles(conn: psycopg.Connection, settings: Settings) -> None:
+def make_roles(conn: psycopg.Connection, settings: Settings) -> None:
+    """Make the roles that are not there, and the login of BI if it has a password."""
     for role in (*ROLES, BI_ROLE):
         if not role_exists(conn, role):
             conn.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
@@ -78,7 +79,8 @@ def _is_member(conn: psycopg.Connection, member: str, role: str) -> bool:
     return row is not None
 
 
-def _ensure_schemas(conn: psycopg.Connection, database: str) -> None:
+def make_schemas(conn: psycopg.Connection, database: str) -> None:
+    """Make the schemas that are not there, with their owners, and set the rights on the database itself."""
     conn.execute(sql.SQL("revoke create, temporary on database {} from public").format(sql.Identifier(database)))
     conn.execute(
         sql.SQL("grant temporary on database {} to storykeep_ingest, storykeep_transform").format(
