@@ -9,24 +9,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from storykeep.sandbox import switches
 from storykeep.sandbox.calls import Call, Reply, to_json
 from storykeep.sandbox.clock import VirtualClock
+from storykeep.sandbox.edges.callers import authenticate, check_scope
+from storykeep.sandbox.edges.posts import check_posted
 from storykeep.sandbox.edges.stories import check_in_sight
 from storykeep.sandbox.errors import (
     ApiError,
-    no_permission,
     no_such_object,
     unknown_path,
     unsupported_method,
 )
-from storykeep.sandbox.faults import Fault, Faults, spoil
+from storykeep.sandbox.faults import Fault, Faults, mar, spoil
 from storykeep.sandbox.fields import Field
 from storykeep.sandbox.log import Log
 from storykeep.sandbox.routes import KINDS, ROUTES
-from storykeep.sandbox.tokens import authenticate
+from storykeep.sandbox.tokens import INSIGHTS_SCOPE, Grant
 from storykeep.sandbox.usage import Usage
 from storykeep.sandbox.view import Params, Route, State, View
 from storykeep.sandbox.world.accounts import Account, Flavour
+from storykeep.sandbox.world.pages import Page, sees
+from storykeep.sandbox.world.posts import Child, Post
 from storykeep.sandbox.world.stories import Story
 
 _FRESH = [
@@ -64,9 +68,9 @@ class Api:
         target = self._target(call)
         account = self._account(call, target.route)
         ig_user_id = account.ig_user_id if account else None
-        fault = self.faults.strike(target.endpoint, ig_user_id)
+        fault = self.faults.strike(target.endpoint, ig_user_id, now)
         reply, error = self._reply(call, target, fault, now)
-        reply.cut = fault is not None and fault.kind == "cut"
+        mar(reply, fault)
         reply.headers += self._usage_headers(call, target.route, account, error, now)
         self.log.count(target.endpoint, ig_user_id, len(reply.body), in_batch=in_batch)
         return reply
@@ -82,9 +86,11 @@ class Api:
     def _reply(self, call: Call, target: _Target, fault: Fault | None, now: datetime) -> tuple[Reply, ApiError | None]:
         try:
             spoiled = spoil(fault) if fault else None
-            body = spoiled or Reply(200, to_json(self._body(call, target, now)), headers=list(_FRESH))
+            body = spoiled or self._body(call, target, now)
         except ApiError as error:
             return self.refuse(error, call.host), error
+        if not isinstance(body, Reply):
+            body = Reply(200, to_json(body), headers=list(_FRESH))
         return body, None
 
     def _target(self, call: Call) -> _Target:
@@ -104,13 +110,17 @@ class Api:
         return _Target("unknown", problem=unknown_path(call.path))
 
     def _object(self, call: Call, name: str) -> Any:
-        """The object of an id; `me` is one on the instagram host."""
-        if name == "me" and call.host == "instagram":
+        """The object of an id; `me` is one on the instagram host, and the Page with a Page token."""
+        if name == "me":
             grant = self.state.tokens.find(call.token) if call.token else None
-            return grant.account if grant else None
+            if grant is not None and grant.kind == "PAGE":
+                return self.state.pages.find(grant.page_id)
+            return grant.account if grant is not None and call.host == "instagram" else None
         if not name.isdecimal():
             return None
-        return self.state.world.find(name) or self.state.stories.find(name)
+        state = self.state
+        found = state.world.find(name) or state.stories.find(name) or state.posts.find(name)
+        return found or (state.pages.find(name) if call.host == "facebook" else None)
 
     def _account(self, call: Call, route: Route | None) -> Account | None:
         token = call.params.get(route.about) if route and route.about else call.token
@@ -145,17 +155,30 @@ class Api:
             grant = authenticate(self.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), now)
         if route is None:
             raise target.problem or unknown_path(call.path)
-        if target.subject is not None and grant is not None and _owner(target.subject).number != grant.account.number:
+        if target.subject is not None and grant is not None and not self._reaches(grant, target.subject, now):
             raise no_such_object(call.segments[0])
         view = View(self.state, call, now, grant, self._expand)
         return self._answer(view, route, target.subject, call.params)
+
+    def _reaches(self, grant: Grant, subject: Any, now: datetime) -> bool:
+        """Whether an object is the caller's: a Page token's are its Page, and the account that is linked to it."""
+        if isinstance(subject, Page):
+            return sees(self.state.tokens, grant, subject, now)
+        account = _owner(subject)
+        if grant.kind == "PAGE" and not (switches.PAGE_TOKEN_READS and grant.page_id == account.page_id):
+            return False
+        return account.number == grant.account.number
 
     def _answer(self, view: View, route: Route, subject: Any, params: Params) -> Any:
         """Answer a call, or an edge that is nested in one, if the caller may."""
         if isinstance(subject, Story):
             check_in_sight(subject, view.now)
-        if route.scope and not view.caller.allows(route.scope[view.call.host], view.now):
-            raise no_permission()
+        elif isinstance(subject, Post | Child):
+            check_posted(subject, view.now)
+        if route.scope is INSIGHTS_SCOPE and _is_silent(view):
+            return {"data": []}
+        if route.scope:
+            check_scope(view.caller, route.scope[view.call.host], view.now)
         return route.answer(view, subject, params)
 
     def _expand(self, view: View, subject: Any, field: Field) -> Any:
@@ -168,6 +191,11 @@ class Api:
         if "paging" in body:
             body["paging"] = {"cursors": body["paging"]["cursors"]}
         return body
+
+
+def _is_silent(view: View) -> bool:
+    """Whether a missing insights permission is not told."""
+    return switches.SILENT_INSIGHTS and not view.caller.allows(INSIGHTS_SCOPE[view.call.host], view.now)
 
 
 def _owner(subject: Any) -> Account:

@@ -13,7 +13,7 @@ from storykeep.sandbox.api import Api
 from storykeep.sandbox.batch import answer_batch
 from storykeep.sandbox.calls import Call, Reply
 from storykeep.sandbox.cdn import Cdn, story_of
-from storykeep.sandbox.control import PREFIX, Control
+from storykeep.sandbox.control import PREFIX, Control, Stream
 from storykeep.sandbox.forms import read_form
 from storykeep.sandbox.multi import answer
 from storykeep.sandbox.world.accounts import Flavour
@@ -49,7 +49,8 @@ class App:
         params = dict(parse_qsl(scope["query_string"].decode("ascii", "replace")))
         body = await _read_body(receive) if method in ("POST", "PUT", "DELETE") else b""
         if path.startswith(PREFIX):
-            await self._write(send, self._control.answer(method, path, params, body))
+            reply = self._control.answer(method, path, params, body)
+            await (self._stream(send, reply) if isinstance(reply, Stream) else self._write(send, reply))
             return
         if self._latency:
             await asyncio.sleep(self._latency)
@@ -57,7 +58,10 @@ class App:
         if host == "cdn":
             await self._send_media(send, path, params)
         else:
-            await self._write(send, self._graph(host, scope, params, body))
+            reply = self._graph(host, scope, params, body)
+            if reply.delay:
+                await asyncio.sleep(reply.delay)
+            await self._write(send, reply)
 
     def _graph(self, host: Flavour, scope: Mapping[str, Any], params: dict[str, str], body: bytes) -> Reply:
         headers = dict(scope["headers"])
@@ -85,6 +89,15 @@ class App:
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         body = content[: len(content) // 2] if cut else content
         await send({"type": "http.response.body", "body": body, "more_body": cut})
+
+    async def _stream(self, send: Send, stream: Stream) -> None:
+        """Send a long reply in parts, and answer others between them."""
+        headers = [(b"date", self._date().encode()), (b"content-type", stream.content_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for part in stream.parts:
+            await send({"type": "http.response.body", "body": part.encode(), "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b""})
 
     def _date(self) -> str:
         return formatdate(self._api.clock.now().timestamp(), usegmt=True)

@@ -7,50 +7,53 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from storykeep.sandbox import switches
 from storykeep.sandbox.api import Api
 from storykeep.sandbox.calls import Call, Reply, to_json
+from storykeep.sandbox.edges.callers import check_caller
 from storykeep.sandbox.errors import ApiError, bad_parameter, dependency_failed
-from storykeep.sandbox.faults import spoil
+from storykeep.sandbox.faults import mar, spoil
 from storykeep.sandbox.multi import answer
 from storykeep.sandbox.references import fill, names_in
-from storykeep.sandbox.tokens import check_caller
 
 MOST_ITEMS = 50
 
 
 @dataclass
 class _Batch:
-    """A batch under way; `done` are the replies of the named items so far."""
+    """A batch under way; `done` are the replies of the named items so far, `delay` the seconds of its slowest item."""
 
     call: Call
     with_headers: bool
     needed: frozenset[str]
     done: dict[str, Reply] = field(default_factory=dict)
+    delay: float = 0.0
 
 
 def answer_batch(api: Api, call: Call) -> Reply:
     """The reply to a batch request; an item's error is the item's alone."""
-    fault = api.faults.strike("batch", None)
+    fault = api.faults.strike("batch", None, api.clock.now())
     try:
         spoiled = spoil(fault) if fault else None
-        reply = spoiled or Reply(200, to_json(_answers(api, call)))
+        reply = spoiled or _answers(api, call)
     except ApiError as error:
         reply = api.refuse(error, call.host)
     reply.headers.append(("facebook-api-version", call.version))
-    reply.cut = fault is not None and fault.kind == "cut"
+    mar(reply, fault)
     api.log.count("batch", None, len(reply.body), in_batch=False)
     return reply
 
 
-def _answers(api: Api, call: Call) -> list[Any]:
+def _answers(api: Api, call: Call) -> Reply:
     items = _items(api, call)
     with_headers = call.params.get("include_headers", "true").lower() not in ("false", "0")
     batch = _Batch(call, with_headers, frozenset(name for item in items for name in _needs(item)))
-    return [_answer_item(api, batch, item) for item in items]
+    answers = [_answer_item(api, batch, item) for item in items]
+    return Reply(200, to_json(answers), delay=batch.delay)
 
 
 def _items(api: Api, call: Call) -> list[dict[str, Any]]:
-    if call.host == "instagram":
+    if call.host == "instagram" and not switches.BATCH_ON_INSTAGRAM:
         raise bad_parameter("Batch requests are not supported on this host")
     check_caller(api.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), api.clock.now())
     try:
@@ -72,6 +75,7 @@ def _needs(item: dict[str, Any]) -> list[str]:
 
 def _answer_item(api: Api, batch: _Batch, item: dict[str, Any]) -> dict[str, Any] | None:
     reply = _reply(api, batch, item)
+    batch.delay = max(batch.delay, reply.delay)
     name = str(item.get("name", ""))
     if name:
         batch.done[name] = reply

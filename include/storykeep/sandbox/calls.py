@@ -28,6 +28,7 @@ class Call:
     @classmethod
     def make(cls, host: Flavour, method: str, path: str, params: dict[str, str], token: str | None) -> Call:
         """Take a path apart; without a version it is the default one."""
+        params = {name: _plain(value) for name, value in params.items()}
         segments = tuple(part for part in path.split("/") if part)
         if segments and _VERSION.fullmatch(segments[0]):
             return cls(host, method, segments[0], segments[1:], params, token)
@@ -41,7 +42,7 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back; `cut` ends it halfway, `lost` leaves a batch item null."""
+    """What goes back; `cut` ends it halfway, `lost` leaves a batch item null, `delay` holds it back (seconds)."""
 
     status: int
     body: str
@@ -49,6 +50,18 @@ class Reply:
     headers: list[tuple[str, str]] = field(default_factory=list)
     cut: bool = False
     lost: bool = False
+    delay: float = 0.0
+
+
+def _plain(value: str) -> str:
+    """A parameter as written by most: lists may also come as JSON, as Meta's SDK sends them."""
+    if not value.startswith('["'):
+        return value
+    try:
+        members = json.loads(value)
+    except ValueError:
+        return value
+    return ",".join(map(str, members))
 
 
 def to_json(body: Any) -> str:

@@ -9,6 +9,20 @@ from typing import Any
 from storykeep.sandbox import switches
 from storykeep.sandbox.world.accounts import Flavour
 
+_ENDS = {
+    "revoked": (458, "The user has not authorized application."),
+    "checkpointed": (459, "The user is enrolled in a blocking, logged-in checkpoint."),
+    "password_changed": (
+        460,
+        "The session has been invalidated because the user changed their password or Facebook has changed the session "
+        "for security reasons.",
+    ),
+    "unconfirmed": (464, "Sessions for the user are not allowed because the user is not a confirmed user."),
+    "logged_out": (467, "This may be because the user logged out or may be due to a system error."),
+    "page_role_lost": (492, "The user must be an administrator, editor, or moderator of the page."),
+}
+"""Subcode and words of code 190, by what made an end of the token."""
+
 
 class ApiError(Exception):
     """An answer that is an error.
@@ -68,31 +82,68 @@ class ApiError(Exception):
         return f'OAuth "Facebook Platform" "{kind}" "{words}"'
 
 
+class SignInError(ApiError):
+    """An error of api.instagram.com, which has a shape of its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, 400, message)
+
+    def envelope(self, host: Flavour, trace: str) -> dict[str, Any]:
+        """The JSON body."""
+        return {"error_type": self.kind, "code": self.code, "error_message": self.message}
+
+
 def no_token() -> ApiError:
     """A call without a token."""
     return ApiError(400, 104, "An access token is required to request this resource.")
 
 
+def no_proof() -> ApiError:
+    """A call without the proof that the app requires."""
+    words = "API calls from the server require an appsecret_proof argument"
+    return ApiError(400, 100, words, kind="GraphMethodException")
+
+
 def token_malformed(host: Flavour) -> ApiError:
     """A token that this host never gave out."""
     words = "Invalid OAuth access token - Cannot parse access token"
-    return ApiError(400, 190, words if host == "facebook" else "Invalid OAuth 2.0 Access Token")
+    words = words if host == "facebook" else "Invalid OAuth 2.0 Access Token"
+    return ApiError(switches.BAD_TOKEN_STATUS, 190, words)
 
 
 def token_expired(at: datetime, now: datetime) -> ApiError:
     """A token past its date."""
     moment = "%A, %d-%b-%y %H:%M:%S UTC"
     return ApiError(
-        400,
+        switches.BAD_TOKEN_STATUS,
         190,
         f"Error validating access token: Session has expired on {at:{moment}}. The current time is {now:{moment}}.",
         subcode=463,
     )
 
 
+def token_ended(event: str) -> ApiError:
+    """A token that something made an end of before its date."""
+    subcode, words = _ENDS[event]
+    return ApiError(switches.BAD_TOKEN_STATUS, 190, f"Error validating access token: {words}", subcode=subcode)
+
+
+def data_access_over() -> ApiError:
+    """Instagram data more than 90 days after the person's last consent."""
+    if switches.AFTER_DATA_ACCESS == "permission":
+        return no_permission()
+    words = "Error validating access token: The access to the user's data has expired."
+    return ApiError(switches.BAD_TOKEN_STATUS, 190, words)
+
+
 def no_permission() -> ApiError:
-    """A permission that was not granted, or whose data access has ended."""
+    """A permission that was not granted."""
     return ApiError(switches.NO_PERMISSION_STATUS, 10, "(#10) Application does not have permission for this action")
+
+
+def needs_page_token() -> ApiError:
+    """A call about a Page with the token of a person."""
+    return ApiError(403, 210, "(#210) A page access token is required to request this resource.")
 
 
 def not_enough_viewers() -> ApiError:
@@ -158,6 +209,26 @@ def removed_metric(metric: str) -> ApiError:
 def not_shared_to_facebook() -> ApiError:
     """facebook_views of a story that is on Instagram only."""
     return ApiError(400, 100, "Invalid parameter", subcode=2207086, transient=False)
+
+
+def no_total_views() -> ApiError:
+    """total_views of what is no video."""
+    return ApiError(400, 200, "(#200) The metric total_views is not available for this media")
+
+
+def media_before_conversion() -> ApiError:
+    """Insights of media that is older than the professional account."""
+    return ApiError(
+        400,
+        100,
+        "Invalid parameter",
+        subcode=2108006,
+        transient=False,
+        title="Media posted before business account conversion",
+        text="The media was posted before the most recent time that the user's account was converted to a business "
+        "account from a personal account.",
+        data={"blame_field_specs": [[""]]},
+    )
 
 
 def mixed_breakdown() -> ApiError:

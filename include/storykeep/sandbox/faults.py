@@ -6,20 +6,22 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
+from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
 from storykeep.sandbox.calls import Reply
 from storykeep.sandbox.errors import ApiError, app_throttled, service_unavailable, throttled
 
+_WHERE = "/_sandbox/faults"
 _HTML = (
     "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1></body></html>"
 )
 _GARBAGE = '{"data":[{"id":"1800\x00'
 _CODE = re.compile(r"error_(\d{1,9})(?:_(\d{1,9}))?")
-_KINDS = ("http_500", "html_503", "cut", "garbage", "empty", "lost", "throttle", "app_throttle")
-_KEYS = {"kind", "ig_user_id", "endpoint", "rate", "times", "minutes"}
+_KINDS = ("http_500", "html_503", "cut", "garbage", "empty", "lost", "slow", "throttle", "app_throttle", "body")
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,17 @@ class Fault:
     """One rule.
 
     Args:
-        kind: one of the kinds, or error_<code> or error_<code>_<subcode>.
+        kind: one of the kinds, or error_<code> or error_<code>_<subcode>; `body` replies with the text given.
         ig_user_id: only calls for this account, None for all.
         endpoint: only calls of this endpoint, None for all.
         rate: the share of the calls that go wrong.
         times: how often it strikes at most, None for no limit.
+        since, until: the virtual times between which it strikes, None for always.
+        seconds: how long a slow reply is held back.
         minutes: the wait that a throttled reply names.
+        status: HTTP status of an error or a body; None for the usual one.
+        message: the words of an error, None for the usual ones.
+        body, content_type: what the kind `body` replies.
     """
 
     kind: str
@@ -40,7 +47,14 @@ class Fault:
     endpoint: str | None = None
     rate: float = 1.0
     times: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    seconds: float = 1.0
     minutes: int = 5
+    status: int | None = None
+    message: str | None = None
+    body: str = ""
+    content_type: str = "application/json; charset=UTF-8"
 
     @classmethod
     def read(cls, item: Any) -> Fault:
@@ -49,21 +63,28 @@ class Fault:
         Raises:
             StorykeepError: it is not a rule.
         """
-        if not isinstance(item, dict) or not item.keys() <= _KEYS or "kind" not in item:
-            raise StorykeepError(f"not a fault: {item!r}", where="/_sandbox/faults", remedy=f"use {sorted(_KEYS)}")
-        fault = cls(**item)
+        names = {field.name for field in fields(cls)}
+        if not isinstance(item, dict) or not item.keys() <= names or "kind" not in item:
+            raise StorykeepError(f"not a fault: {item!r}", where=_WHERE, remedy=f"use {sorted(names)}")
+        times = {name: parse_time(str(item[name]), where=_WHERE) for name in ("since", "until") if item.get(name)}
+        fault = cls(**{**item, **times})
         if fault.kind not in _KINDS and not _CODE.fullmatch(str(fault.kind)):
             remedy = f"use one of {_KINDS} or error_<code>_<subcode>"
-            raise StorykeepError(f"no such kind of fault: {fault.kind}", where="/_sandbox/faults", remedy=remedy)
-        numbers = {"rate": fault.rate, "times": fault.times or 0, "minutes": fault.minutes}
-        for name, value in numbers.items():
-            if not isinstance(value, int | float) or value < 0:
-                raise StorykeepError(f"{name} cannot be {value!r}", where="/_sandbox/faults", remedy="use a number")
+            raise StorykeepError(f"no such kind of fault: {fault.kind}", where=_WHERE, remedy=remedy)
+        for name in ("rate", "times", "seconds", "minutes", "status"):
+            value = getattr(fault, name)
+            if value is not None and (not isinstance(value, int | float) or value < 0):
+                raise StorykeepError(f"{name} cannot be {value!r}", where=_WHERE, remedy="use a number")
+        for name in ("ig_user_id", "endpoint", "message", "body", "content_type"):
+            text = getattr(fault, name)
+            if text is not None and not isinstance(text, str):
+                raise StorykeepError(f"{name} cannot be {text!r}", where=_WHERE, remedy="use a text")
         return fault
 
-    def fits(self, endpoint: str, ig_user_id: str | None) -> bool:
+    def fits(self, endpoint: str, ig_user_id: str | None, now: datetime) -> bool:
         """Whether a call is in its scope."""
-        return self.endpoint in (None, endpoint) and self.ig_user_id in (None, ig_user_id)
+        in_time = (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+        return in_time and self.endpoint in (None, endpoint) and self.ig_user_id in (None, ig_user_id)
 
 
 class Faults:
@@ -79,10 +100,10 @@ class Faults:
         self._calls: Counter[tuple[int, str, str | None]] = Counter()
         self._struck: Counter[int] = Counter()
 
-    def strike(self, endpoint: str, ig_user_id: str | None) -> Fault | None:
+    def strike(self, endpoint: str, ig_user_id: str | None, now: datetime) -> Fault | None:
         """The fault that befalls this call."""
         for place, fault in enumerate(self._faults):
-            if fault.fits(endpoint, ig_user_id) and self._hits(place, fault, endpoint, ig_user_id):
+            if fault.fits(endpoint, ig_user_id, now) and self._hits(place, fault, endpoint, ig_user_id):
                 self._struck[place] += 1
                 return fault
         return None
@@ -97,18 +118,24 @@ class Faults:
 
     def report(self) -> list[Mapping[str, Any]]:
         """The rules, and how often each has struck."""
-        return [{**vars(fault), "struck": self._struck[place]} for place, fault in enumerate(self._faults)]
+        rows: list[Mapping[str, Any]] = []
+        for place, fault in enumerate(self._faults):
+            given = {name: str(value) if isinstance(value, datetime) else value for name, value in vars(fault).items()}
+            rows.append({**given, "struck": self._struck[place]})
+        return rows
 
 
 def spoil(fault: Fault) -> Reply | None:
-    """The reply of a fault that hides the answer; None for `cut`, which needs the answer.
+    """The reply of a fault that hides the answer; None for `cut` and `slow`, which need the answer.
 
     Raises:
         ApiError: the fault is an error of the API.
     """
     code = _CODE.fullmatch(fault.kind)
     if code:
-        raise _error(int(code[1]), int(code[2]) if code[2] else None)
+        raise _error(int(code[1]), int(code[2]) if code[2] else None, fault)
+    if fault.kind == "body":
+        return Reply(fault.status or 200, fault.body, fault.content_type)
     if fault.kind == "http_500":
         raise service_unavailable()
     if fault.kind == "throttle":
@@ -145,7 +172,15 @@ _WORDS = {
 }
 
 
-def _error(code: int, subcode: int | None) -> ApiError:
-    words = _WORDS.get((code, subcode), f"(#{code}) An error was asked for")
+def _error(code: int, subcode: int | None, fault: Fault) -> ApiError:
+    words = fault.message or _WORDS.get((code, subcode), f"(#{code}) An error was asked for")
     status, transient = (500, True) if code in (1, 2) else (400, None)
-    return ApiError(status, code, words, subcode=subcode, transient=transient)
+    return ApiError(fault.status or status, code, words, subcode=subcode, transient=transient)
+
+
+def mar(reply: Reply, fault: Fault | None) -> None:
+    """Do to a whole reply what a fault does that needs one."""
+    if fault is not None and fault.kind == "cut":
+        reply.cut = True
+    if fault is not None and fault.kind == "slow":
+        reply.delay = max(reply.delay, fault.seconds)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from storykeep.sandbox.errors import unknown_field
-from storykeep.sandbox.fields import parse_fields
+from storykeep.sandbox.fields import Field, parse_fields
 from storykeep.sandbox.view import View
 from storykeep.sandbox.world.accounts import Flavour
 
 Getter = Callable[[View, Any], Any]
 
 
-@dataclass(frozen=True)
+def absent(*names: str) -> dict[str, Getter]:
+    """Fields that a node knows and never has a value for."""
+    return {name: lambda view, subject: None for name in names}
+
+
+@dataclass(frozen=True, eq=False)
 class NodeKind:
     """What nodes of one type have.
 
@@ -43,19 +49,29 @@ def render(view: View, kind: NodeKind, subject: Any, fields: str | None) -> dict
     Raises:
         ApiError: a field that the node does not have, or whatever an expanded edge answers.
     """
-    getters = kind.getters[view.call.host]
     body: dict[str, Any] = {}
-    for field in parse_fields(fields or kind.defaults):
-        getter = getters.get(field.name)
-        if getter is not None:
-            value = getter(view, subject)
-        else:
-            value = view.expand(view, subject, field)
-            if value is None:
-                raise unknown_field(field.name, kind.name)
+    for name, getter, field in _plan(kind, view.call.host, fields or kind.defaults):
+        value = getter(view, subject) if getter is not None else _edge(view, kind, subject, field)
         if isinstance(value, Node):
             value = render(view, value.kind, value.subject, field.fields)
         if value is not None:
-            body[field.modifiers.get("as", field.name)] = value
-    body.setdefault("id", getters["id"](view, subject))
+            body[name] = value
+    if "id" not in body:
+        body["id"] = kind.getters[view.call.host]["id"](view, subject)
+    return body
+
+
+@lru_cache(maxsize=1024)
+def _plan(kind: NodeKind, host: Flavour, fields: str) -> tuple[tuple[str, Getter | None, Field], ...]:
+    """What a list of fields comes to: the name of each in the body, its getter (None for an edge), and itself."""
+    getters = kind.getters[host]
+    return tuple(
+        (field.modifiers.get("as", field.name), getters.get(field.name), field) for field in parse_fields(fields)
+    )
+
+
+def _edge(view: View, kind: NodeKind, subject: Any, field: Field) -> Any:
+    body = view.expand(view, subject, field)
+    if body is None:
+        raise unknown_field(field.name, kind.name)
     return body

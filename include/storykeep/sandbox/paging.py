@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -37,16 +38,17 @@ def page(
         ApiError: a bad limit or cursor, or what `render` raises.
     """
     limit = _limit(params.get("limit"))
-    first, last = _window([mark(member) for member in members], limit, params.get("after"), params.get("before"))
+    first, last = _window(members, mark, limit, params.get("after"), params.get("before"))
     shown = members[first:last]
     body: dict[str, Any] = {"data": [render(member) for member in shown]}
     if shown:
         cursors = {"before": _cursor(mark(shown[0])), "after": _cursor(mark(shown[-1]))}
         body["paging"] = {"cursors": cursors}
+        bare = {"limit": str(limit), "after": None, "before": None}
         if links and last < len(members):
-            body["paging"]["next"] = _link(view, limit, "after", cursors["after"])
+            body["paging"]["next"] = link(view, {**bare, "after": cursors["after"]})
         if links and first > 0:
-            body["paging"]["previous"] = _link(view, limit, "before", cursors["before"])
+            body["paging"]["previous"] = link(view, {**bare, "before": cursors["before"]})
     return body
 
 
@@ -58,15 +60,17 @@ def _limit(text: str | None) -> int:
     return min(int(text), switches.MAX_PAGE)
 
 
-def _window(marks: Sequence[Mark], limit: int, after: str | None, before: str | None) -> tuple[int, int]:
-    """Where a page begins and ends."""
-    first, last = 0, len(marks)
+def _window(
+    members: Sequence[Member], mark: Callable[[Member], Mark], limit: int, after: str | None, before: str | None
+) -> tuple[int, int]:
+    """Where a page begins and ends; a long list is searched, not walked."""
+    first, last = 0, len(members)
     if after is not None:
         place = _place(after)
-        first = sum(mark >= place for mark in marks)
+        first = bisect_left(members, True, key=lambda member: mark(member) < place)
     elif before is not None:
         place = _place(before)
-        last = sum(mark > place for mark in marks)
+        last = bisect_left(members, True, key=lambda member: mark(member) <= place)
         first = max(0, last - limit)
     return first, min(last, first + limit)
 
@@ -83,9 +87,9 @@ def _place(cursor: str) -> Mark:
         raise bad_parameter("Invalid cursors values") from None
 
 
-def _link(view: View, limit: int, direction: str, cursor: str) -> str:
-    """A page link, with the token in it as Meta has it."""
+def link(view: View, changes: Mapping[str, str | None]) -> str:
+    """The call with other parameters, None for those to leave out; the token is in it as Meta has it."""
     call = view.call
-    params = {name: value for name, value in call.params.items() if name not in ("after", "before", "limit")}
-    params |= {"access_token": call.token or "", "limit": str(limit), direction: cursor}
-    return f"{view.state.urls[call.host]}/{call.version}/{call.path}?{urlencode(params)}"
+    params = {**call.params, "access_token": call.token or "", **changes}
+    query = urlencode({name: value for name, value in params.items() if value is not None})
+    return f"{view.state.urls[call.host]}/{call.version}/{call.path}?{query}"

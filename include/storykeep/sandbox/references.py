@@ -17,7 +17,7 @@ _STEP = re.compile(r"\w+|\*")
 
 def names_in(text: str) -> list[str]:
     """The items that a text refers to."""
-    return [match[1] for match in _REFERENCE.finditer(text)]
+    return [match[1] for match in _REFERENCE.finditer(text)] if "{result=" in text else []
 
 
 def fill(text: str, replies: Mapping[str, Reply]) -> str:

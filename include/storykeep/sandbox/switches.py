@@ -27,7 +27,57 @@ MAX_PAGE = 100
 """The largest `limit`; a larger one is clamped."""
 
 LINK_LIFE = timedelta(hours=24)
-"""How long a CDN link answers after the API gave it out."""
+"""How long a CDN link to an image answers after the API gave it out."""
+
+VIDEO_LINK_LIFE = timedelta(hours=24)
+"""The same of a video; ten hours is the least that was ever measured."""
 
 PAGE_TOKEN_READS = True
 """Whether a Page token may read the Instagram account of its Page."""
+
+STRIP_MENTIONS = False
+"""Whether captions lose their `@` on the facebook host, as they do for callers without an admin-level task on the Page.
+A creator who connects an account of their own has such a task."""
+
+STORY_PERMALINK_HOST: Literal["instagram.com", "www.instagram.com"] = "instagram.com"
+"""Host of a story's permalink."""
+
+PLAIN_METRIC: Literal["values", "total_value"] = "values"
+"""Where a media metric without breakdown carries its value."""
+
+UPPER_CASE_BREAKDOWN = False
+"""Whether the values of a breakdown of media are in upper case, as documented, and not in lower case, as recorded."""
+
+SILENT_INSIGHTS = False
+"""Whether insights without permission are 200 with empty data, and not code 10."""
+
+BAD_TOKEN_STATUS: Literal[400, 401] = 400
+"""HTTP status of code 190."""
+
+AFTER_DATA_ACCESS: Literal["permission", "token"] = "permission"
+"""What Instagram data answer when the 90 days of data access are over: code 10, or code 190."""
+
+PROOF_REQUIRED = False
+"""Whether the app demands an appsecret_proof of every call to the facebook host with a person's or a Page's token."""
+
+PROOF_ON_INSTAGRAM = True
+"""Whether the instagram host looks at an appsecret_proof."""
+
+ACCOUNT_SUBSCRIPTIONS = True
+"""Whether an account has `subscribed_apps` on the facebook host, as Meta's SDK has it since 26.0.3."""
+
+REFRESH_TOO_EARLY_CODE = 100
+"""The error code of refreshing an Instagram token that is not a day old."""
+
+CODE_ANSWER: Literal["flat", "wrapped"] = "flat"
+"""What a code is exchanged for on Instagram: flat with a numeric user_id and a list of permissions, as clients read it,
+or in `data` with texts, as documented."""
+
+EXPIRES_IN_GIVEN = True
+"""Whether answers with a new token say how long it lives."""
+
+DEBUG_TOKEN_ON_INSTAGRAM = False
+"""Whether the instagram host has `debug_token`."""
+
+BATCH_ON_INSTAGRAM = False
+"""Whether the instagram host has the Batch API."""

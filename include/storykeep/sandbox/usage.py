@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from datetime import datetime
 
@@ -46,21 +45,19 @@ class Usage:
 
     def pool_header(self, account: Account, now: datetime, blocked_minutes: int = 0) -> tuple[str, str]:
         """Count a read of an account's Instagram data against its own pool."""
-        pool = self._pools.setdefault(account.number, RollingCount(hours=24))
+        count = self._pools.setdefault(account.number, RollingCount(hours=24))
         allowance = _CALLS_PER_IMPRESSION * max(_LEAST_IMPRESSIONS, int(account.audience))
-        percent = 100 if blocked_minutes else pool.add(now) * 100 // allowance
-        entry = {
-            "type": "instagram",
-            "call_count": percent,
-            "total_cputime": percent // 3,
-            "total_time": percent // 2,
-            "estimated_time_to_regain_access": blocked_minutes,
-        }
-        return "X-Business-Use-Case-Usage", json.dumps({account.ig_user_id: [entry]}, separators=(",", ":"))
+        percent = 100 if blocked_minutes else count.add(now) * 100 // allowance
+        pool = f'"type":"instagram",{_shares(percent)},"estimated_time_to_regain_access":{blocked_minutes}'
+        return "X-Business-Use-Case-Usage", f'{{"{account.ig_user_id}":[{{{pool}}}]}}'
 
     def app_header(self, now: datetime, *, counts: bool, blocked: bool = False) -> tuple[str, str]:
         """The app's own pool, which platform calls count against."""
         used = self._app.add(now) if counts else self._app.total
         percent = 100 if blocked else used * 100 // self._app_allowance
-        values = f'"call_count":{percent},"total_cputime":{percent // 3},"total_time":{percent // 2}'
-        return "X-App-Usage", "{" + values + "}"
+        return "X-App-Usage", f"{{{_shares(percent)}}}"
+
+
+def _shares(percent: int) -> str:
+    """The members that both headers have."""
+    return f'"call_count":{percent},"total_cputime":{percent // 3},"total_time":{percent // 2}'

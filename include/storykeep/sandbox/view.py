@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from storykeep.sandbox.calls import Call
@@ -13,7 +14,11 @@ from storykeep.sandbox.errors import no_token
 from storykeep.sandbox.fields import Field
 from storykeep.sandbox.tokens import Grant, TokenBook
 from storykeep.sandbox.world.accounts import Flavour, World
+from storykeep.sandbox.world.pages import Pages
+from storykeep.sandbox.world.posts import Posts
+from storykeep.sandbox.world.sign_ins import SignIns
 from storykeep.sandbox.world.stories import Stories
+from storykeep.sandbox.world.subscriptions import Subscriptions
 
 Params = Mapping[str, str]
 
@@ -24,9 +29,25 @@ class State:
 
     world: World
     stories: Stories
+    posts: Posts
     tokens: TokenBook
     cdn: Cdn
     urls: Mapping[Flavour, str]
+
+    @cached_property
+    def pages(self) -> Pages:
+        """The Pages of the world's people."""
+        return Pages(self.world)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """The sign-in dialogs."""
+        return SignIns(self.world, self.tokens)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        """Which webhooks the app subscribed to."""
+        return Subscriptions()
 
 
 @dataclass(frozen=True, slots=True)

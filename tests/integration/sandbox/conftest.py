@@ -86,6 +86,7 @@ def world(running: Running) -> Iterator[World]:
         text = http.get(f"{running.cdn}/_sandbox/accounts.csv", timeout=10).text
         world = World(running, http, list(csv.DictReader(io.StringIO(text))))
         world.control("POST", "clock", {"now": "2026-11-05T20:00:00Z", "speed": 0})
-        world.control("DELETE", "faults")
-        world.control("DELETE", "log")
+        for what in ("faults", "log", "grants", "dialog", "switches"):
+            world.control("DELETE", what)
         yield world
+        world.control("DELETE", "switches")  # which are the whole process's

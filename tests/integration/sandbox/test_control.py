@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -55,6 +56,29 @@ def test_truth_has_the_agreed_columns(world):
     assert {row["cause"] for row in body["stories"]} == {None, "not_tracked", "token", "permission", "withheld"}
     assert all(row["served"] == (row["cause"] is None) for row in body["stories"])
     assert world.control("GET", "truth?at=never").status_code == 400
+
+
+@pytest.mark.parametrize(("path", "size"), [("accounts.csv", 6000), ("truth?at=2026-11-01T00:00:00Z", 3000)])
+def test_a_long_reply_does_not_keep_the_others_waiting(path, size):
+    with sandbox(accounts=size, start=datetime(2026, 11, 1, tzinfo=UTC)) as large, ThreadPoolExecutor() as pool:
+        began = time.monotonic()
+        reply = pool.submit(requests.get, f"{large.cdn}/_sandbox/{path}", timeout=60)
+        waits = []
+        with requests.Session() as http:
+            while not reply.done():
+                asked = time.monotonic()
+                assert http.get(f"{large.facebook}/_sandbox/clock", timeout=60).status_code == 200
+                waits.append(time.monotonic() - asked)
+        assert max(waits) < (time.monotonic() - began) / 2
+        assert len(waits) > 5
+        text = reply.result().text
+        rows = text.splitlines()[1:] if path == "accounts.csv" else json.loads(text)["stories"]
+        assert len(rows) >= size
+
+
+def test_the_truth_before_the_first_story_is_an_empty_list(world):
+    body = world.control("GET", "truth?at=2026-10-01T00:00:00Z").json()
+    assert body == {"at": "2026-10-01T00:00:00Z", "stories": []}
 
 
 def test_campaigns_file(world):
@@ -194,3 +218,14 @@ def test_serve_says_where_and_stops_on_a_signal(number):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.mark.parametrize("endpoint", ["stories", "batch"])
+def test_a_slow_reply_is_held_back_and_whole(world, endpoint):
+    account = world.account(0)
+    listing = f"v26.0/{account['ig_user_id']}/stories?fields=id&access_token={account['access_token']}"
+    world.control("POST", "faults", [{"kind": "slow", "seconds": 0.2, "endpoint": endpoint}])
+    [answer] = world.items([{"method": "GET", "relative_url": listing}])
+    assert answer["code"] == 200
+    reply = world.batch([listing])
+    assert reply.elapsed.total_seconds() >= 0.2

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -51,7 +52,7 @@ def test_every_field_is_consistent(world):
             assert story["permalink"] == f"https://instagram.com/stories/{account['username']}/{story['ig_id']}"
             assert story["owner"] == {"id": account["ig_user_id"]}
             assert story["media_product_type"] == "STORY"
-            assert ("thumbnail_url" in story) == (story["media_type"] == "VIDEO")
+            assert "thumbnail_url" not in story or story["media_type"] == "VIDEO"
             assert None not in story.values()
     assert {"media_url", "caption", "thumbnail_url"} <= seen
 
@@ -124,6 +125,15 @@ def test_ig_id_is_of_the_facebook_host_only(world):
     assert reply.json()["error"]["type"] == "IGApiException"
 
 
+def test_what_posts_alone_have_is_left_out_of_stories(world):
+    account = busiest(world)
+    story = world.stories(account)[0]["id"]
+    both, facebook = "alt_text,is_shared_to_feed", "saved_count,total_views_count,media_audio_type,boost_ads_list"
+    assert world.get(account, story, fields=f"{both},{facebook}").json() == {"id": story}
+    for legacy in ("filter_name", "location", "latitude"):
+        assert world.error(world.get(account, story, fields=legacy)) == (100, None)
+
+
 def test_a_node_is_the_row_of_the_list(world):
     account = busiest(world)
     row = world.stories(account, "id,timestamp,permalink,username")[0]
@@ -182,16 +192,22 @@ def test_the_cdn_serves_both_kinds_without_a_token(world):
 
 def test_links_differ_on_every_read_in_their_query_only(world):
     first, second = media(world)["IMAGE"], media(world)["IMAGE"]
-    assert first != second
     assert first.split("?")[0] == second.split("?")[0]
+    before, after = (parse_qs(urlsplit(link).query) for link in (first, second))
+    assert {name for name in before if before[name] != after[name]} >= {"_nc_rid", "_nc_ht"}
+    account, story = busiest(world), world.stories(busiest(world))[-1]["id"]
+    reads = [world.get(account, story, fields="media_url").json()["media_url"] for _ in range(4)]
+    assert len({parse_qs(urlsplit(link).query)["ccb"][0] for link in reads}) > 1
 
 
 def test_links_expire_and_cannot_be_changed(world):
     link = media(world)["IMAGE"]
     expiry = re.search(r"oe=([0-9A-F]+)", link)[1]
     longer = link.replace(expiry, f"{int(expiry, 16) + 86400:X}")
-    for bad in (longer, link.replace("oh=00_", "oh=00_x"), link.split("?")[0]):
-        assert requests.get(bad, timeout=10).status_code == 403
+    spoiled = {longer: "Bad URL hash", link.replace("oh=00_", "oh=00_x"): "Bad URL hash"}
+    for bad, words in {**spoiled, link.split("?")[0]: "Bad URL timestamp"}.items():
+        reply = requests.get(bad, timeout=10)
+        assert (reply.status_code, reply.headers["content-type"], reply.text) == (403, "text/plain", words)
     world.advance(hours=23)
     assert requests.get(link, timeout=10).status_code == 200
     world.advance(hours=1)
@@ -199,3 +215,43 @@ def test_links_expire_and_cannot_be_changed(world):
     assert (refused.status_code, refused.headers["content-type"]) == (403, "text/plain")
     assert refused.text == "URL signature expired"
     assert requests.get(world.running.cdn + "/v/other.jpg", timeout=10).status_code == 404
+
+
+def test_videos_may_have_shorter_links_than_images(world, monkeypatch):
+    monkeypatch.setattr(switches, "VIDEO_LINK_LIFE", timedelta(hours=10))
+    links = media(world)
+    world.advance(hours=10)
+    assert requests.get(links["IMAGE"], timeout=10).status_code == 200
+    assert requests.get(links["VIDEO"], timeout=10).text == "URL signature expired"
+
+
+def test_permalinks_have_the_host_of_the_switch(world, monkeypatch):
+    monkeypatch.setattr(switches, "STORY_PERMALINK_HOST", "www.instagram.com")
+    story = world.stories(busiest(world), "permalink")[0]
+    assert story["permalink"].startswith("https://www.instagram.com/stories/")
+
+
+def test_mentions_lose_their_sign_on_the_facebook_host_if_the_switch_says_so(world, monkeypatch):
+    def mentions(flavour: str) -> int:
+        accounts = [account for account in world.accounts if account["login_flavour"] == flavour]
+        readable = [account for account in accounts if account["access_token"]]
+        return sum("@" in story.get("caption", "") for one in readable for story in world.stories(one, "caption"))
+
+    world.control("POST", "clock", {"now": "2026-11-10T20:00:00Z"})
+    before = mentions("facebook"), mentions("instagram")
+    assert min(before) > 0
+    monkeypatch.setattr(switches, "STRIP_MENTIONS", True)
+    assert (mentions("facebook"), mentions("instagram")) == (0, before[1])
+
+
+def test_few_lists_of_one_page_have_before_as_their_only_cursor(world):
+    seen = Counter()
+    for _ in range(14):
+        world.advance(hours=9)
+        for account in world.accounts[:3]:
+            body = world.get(account, f"{account['ig_user_id']}/stories", fields="id").json()
+            if "paging" in body:
+                assert "next" not in body["paging"]
+                seen[tuple(sorted(body["paging"]["cursors"]))] += 1
+    assert seen.keys() == {("before",), ("after", "before")}
+    assert seen["before",] < seen["after", "before"] / 3

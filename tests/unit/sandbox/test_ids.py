@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from storykeep.sandbox.world.ids import IdSpace, ig_id, shortcode
+from storykeep.sandbox.world.ids import IdSpace, fraction, ig_id, shortcode
 
 
 def test_ids_decode_to_their_numbers():
@@ -27,3 +27,20 @@ def test_ig_id_carries_its_time():
 
 def test_shortcode_is_base_64_of_the_url_alphabet():
     assert shortcode(0b000001_000000_111111) == "BA_"
+
+
+def test_a_shortcode_reads_back_as_its_number():
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for number in (1, 64, 3_500_000_000_000_000_011, 2**64 - 1):
+        value = 0
+        for letter in shortcode(number):
+            value = value * 64 + alphabet.index(letter)
+        assert value == number
+
+
+def test_fractions_are_even_and_the_same_for_the_same_parts():
+    drawn = [fraction("x", number) for number in range(2000)]
+    assert drawn == [fraction("x", number) for number in range(2000)]
+    assert all(0 <= one < 1 for one in drawn)
+    assert 0.45 < sum(one < 0.5 for one in drawn) / 2000 < 0.55
+    assert fraction("x", 1, 23) != fraction("x", 12, 3)

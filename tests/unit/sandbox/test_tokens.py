@@ -1,9 +1,12 @@
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from storykeep.sandbox.edges.callers import authenticate
 from storykeep.sandbox.errors import ApiError
-from storykeep.sandbox.tokens import LONG_LIFE, TokenBook, authenticate
+from storykeep.sandbox.tokens import LONG_LIFE, SHORT_LIFE, End, Grant, TokenBook
 from storykeep.sandbox.world.accounts import Plight, World
 from storykeep.sandbox.world.campaigns import campaigns_of
 from storykeep.sandbox.world.stories import Stories
@@ -121,3 +124,120 @@ def test_a_renewal_serves_later_stories_again():
     assert late
     book.renew(book.first(account), START + timedelta(days=2))
     assert {unserved_cause(story, book) for story in late} == {None}
+
+
+def late_stories(world: World, account, stories: Stories):
+    """Stories of an account whose last ten minutes begin after START + 2 days, that enough people have seen."""
+    return [
+        story
+        for story in stories.posted_until(START + timedelta(days=9))
+        if story.account == account
+        and story.expires_at - timedelta(minutes=10) >= START + timedelta(days=2)
+        and story.viewers(story.expires_at - timedelta(minutes=10)) > 50
+    ]
+
+
+def test_an_end_makes_later_stories_unserved_until_the_next_sign_in():
+    world, book = make()
+    account = world.account(0)
+    late = late_stories(world, account, Stories(world, ()))
+    assert {unserved_cause(story, book) for story in late} == {None}
+    book.end(account, End("password_changed", START + timedelta(days=2)))
+    assert {unserved_cause(story, book) for story in late} == {"token"}
+    back = START + timedelta(days=5)
+    consent = replace(book.first(account), sign_in=1, ended=None)
+    book.renew(book.issue(consent, "code", back), back)
+    causes = {(story.expires_at - timedelta(minutes=10) >= back, unserved_cause(story, book)) for story in late}
+    assert causes == {(False, "token"), (True, None)}
+
+
+def test_an_end_within_the_last_ten_minutes_makes_a_story_unserved():
+    world, book = make()
+    account = world.account(0)
+    story = late_stories(world, account, Stories(world, ()))[0]
+    book.end(account, End("logged_out", story.expires_at - timedelta(minutes=1)))
+    assert unserved_cause(story, book) == "token"
+    assert late_stories(world, account, Stories(world, ()))[0] == story
+    earlier = make()[1]
+    earlier.end(account, End("logged_out", story.expires_at + timedelta(seconds=1)))
+    assert unserved_cause(story, earlier) is None
+
+
+def test_a_withdrawn_permission_and_ended_data_access_have_causes_of_their_own():
+    for end, cause in (
+        (End("permissions_withdrawn", START, ("instagram_manage_insights",)), "permission"),
+        (End("permissions_withdrawn", START, ("pages_show_list",)), None),
+        (End("data_access_ended", START), "token"),
+        (End("expired", START), "token"),
+        (End("page_role_lost", START), None),
+    ):
+        world, book = make()
+        account = world.account(0)
+        book.end(account, end)
+        late = late_stories(world, account, Stories(world, ()))
+        assert {unserved_cause(story, book) for story in late} == {cause}, end
+
+
+def test_who_signs_in_for_the_first_time_is_tracked_from_then_on():
+    world, book = make()
+    account = plagued(world, Plight.NO_CONSENT)
+    back = START + timedelta(days=5)
+    consent = replace(book.first(world.account(1)), account=account)
+    book.renew(book.issue(consent, "code", back), back)
+    late = late_stories(world, account, Stories(world, ()))
+    causes = {(story.expires_at - timedelta(minutes=10) >= back, unserved_cause(story, book)) for story in late}
+    assert causes == {(False, "not_tracked"), (True, None)}
+
+
+def test_tokens_of_every_kind_have_one_shape_and_are_found_again():
+    world, book = make()
+    user = book.first(world.account(0))
+    short = book.issue(user, "code", START)
+    grants: list[Grant] = [
+        user,
+        short,
+        book.renew(short, START),
+        book.page(world.account(0)),
+        book.issue_page_token(user, "100000000000007"),
+        book.issue_page_token(short, world.account(0).page_id),
+        book.first(world.account(1)),
+    ]
+    assert len({grant.token for grant in grants}) == len(grants)
+    for grant in grants:
+        assert re.fullmatch(r"(EAA|IGAA)sbx[up][0-9a-f]{46}", grant.token)
+        assert book.find(grant.token) == grant
+
+
+def test_a_page_token_ends_with_a_short_lived_token_and_never_with_a_long_lived_one():
+    world, book = make()
+    account = world.account(0)
+    user = book.first(account)
+    short = book.issue(user, "code", START)
+    assert short.expires_at == START + SHORT_LIFE["facebook"]
+    assert book.issue_page_token(short, account.page_id).expires_at == short.expires_at
+    assert book.issue_page_token(user, account.page_id) == book.page(account)
+    assert book.page(account).expires_at is None
+    long = book.renew(short, START)
+    assert book.issue_page_token(long, account.page_id).token == book.page(account).token
+
+
+def test_the_latest_token_is_the_one_that_was_given_last():
+    world, book = make()
+    account = world.account(0)
+    first = book.first(account)
+    assert book.latest(account) == first
+    second = book.renew(first, START)
+    third = book.renew(second, START)
+    assert book.grants(account) == [first, second, third]
+    book.issue_page_token(third, "100000000000007")
+    assert book.latest(account) == third
+    again = book.renew(first, START + timedelta(days=1))
+    assert [grant.token for grant in book.grants(account)] == [first.token, third.token, second.token]
+    assert book.latest(account) == again
+
+
+def test_a_token_that_still_reads_serves_whatever_came_after_it():
+    world, book = make()
+    account = world.account(0)
+    book.issue(replace(book.first(account), granted=("instagram_basic",)), "code", START)
+    assert {unserved_cause(story, book) for story in late_stories(world, account, Stories(world, ()))} == {None}

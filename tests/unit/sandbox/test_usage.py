@@ -1,6 +1,9 @@
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from storykeep.sandbox.usage import RollingCount
+from storykeep.sandbox.usage import RollingCount, Usage
+from storykeep.sandbox.world.accounts import World
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -15,3 +18,29 @@ def test_a_clock_set_back_begins_anew():
     calls.add(NOW)
     assert calls.add(NOW - timedelta(hours=5)) == 1
     assert calls.add(NOW) == 1
+
+
+def test_a_pool_is_told_in_whole_percentages_of_4800_calls_an_impression():
+    world = World(accounts=1, seed=1, start=NOW)
+    usage, account = Usage(world), replace(world.account(0), audience=20.0)
+    for _ in range(4800 * 20 // 50):
+        name, value = usage.pool_header(account, NOW)
+    assert name == "X-Business-Use-Case-Usage"
+    pool = {"type": "instagram", "call_count": 2, "total_cputime": 0, "total_time": 1}
+    assert json.loads(value) == {account.ig_user_id: [{**pool, "estimated_time_to_regain_access": 0}]}
+
+
+def test_a_blocked_pool_is_full_and_names_the_minutes():
+    world = World(accounts=1, seed=1, start=NOW)
+    _, value = Usage(world).pool_header(world.account(0), NOW, blocked_minutes=7)
+    (pool,) = json.loads(value)[world.account(0).ig_user_id]
+    assert (pool["call_count"], pool["estimated_time_to_regain_access"]) == (100, 7)
+
+
+def test_the_app_may_make_200_calls_an_hour_for_each_account():
+    usage = Usage(World(accounts=3, seed=1, start=NOW))
+    for _ in range(60):
+        name, value = usage.app_header(NOW, counts=True)
+    assert (name, json.loads(value)) == ("X-App-Usage", {"call_count": 10, "total_cputime": 3, "total_time": 5})
+    assert json.loads(usage.app_header(NOW, counts=False)[1])["call_count"] == 10
+    assert json.loads(usage.app_header(NOW, counts=False, blocked=True)[1])["call_count"] == 100

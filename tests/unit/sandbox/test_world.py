@@ -1,5 +1,5 @@
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import yaml
@@ -86,6 +86,48 @@ def test_stories_are_of_every_kind():
     assert 0 < sum(not story.has_media for story in every) < len(every) / 10
     assert len(every) / 5 < sum(story.caption is None for story in every) < len(every)
     assert 0 < sum(story.viewers(story.expires_at) < 5 for story in every) < len(every) / 10
+
+
+def test_few_videos_have_no_thumbnail_and_no_image_has_one():
+    every = everything(make()[1])
+    videos = [story for story in every if story.media_type == "VIDEO"]
+    assert 0 < sum(not story.has_thumbnail for story in videos) < len(videos) / 5
+    assert not any(story.has_thumbnail for story in every if story.media_type == "IMAGE")
+    assert any(story.has_thumbnail and not story.has_media for story in videos)
+
+
+def test_some_captions_are_hard_to_store():
+    captions = "".join(story.caption or "" for story in everything(make()[1], days=60))
+    for sign in ("\u200b", "\u200d", "\ufeff", "\u202b", "\u0635", "\n\t", "\U0001f3fd"):
+        assert sign in captions
+    longest = max(len(story.caption or "") for story in everything(make()[1], days=60))
+    assert 1_000 < longest <= 2_200
+
+
+def test_some_stories_of_facebook_accounts_are_shared_to_facebook():
+    shared = [story for story in everything(make()[1]) if "facebook_views" in story.growth.rates]
+    assert {story.account.flavour for story in shared} == {"facebook"}
+    assert 20 < len(shared) < 60
+    for story in shared:
+        assert story.numbers(story.expires_at)["facebook_views"] <= story.numbers(story.expires_at)["views"]
+
+
+def test_one_account_in_41_tells_up_to_a_hundred_stories_on_every_tenth_day():
+    _, stories = make(accounts=103)
+    days: Counter[tuple[int, date]] = Counter()
+    for story in everything(stories, days=30):
+        local = story.posted_at + timedelta(hours=story.account.utc_offset)
+        days[story.account.number, local.date()] += 1
+    long_days = {day: size for day, size in days.items() if size > 10}
+    assert {number for number, _ in long_days} == {20, 61, 102}
+    assert len(long_days) == 9
+    assert all(55 < size <= 100 for size in long_days.values())
+
+
+def test_no_account_posts_two_stories_at_once():
+    _, stories = make(accounts=21)
+    moments = [(story.account.number, story.posted_at) for story in everything(stories, days=40)]
+    assert len(set(moments)) == len(moments)
 
 
 def test_tags_stand_in_captions_of_participants_within_the_campaign():

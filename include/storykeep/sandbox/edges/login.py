@@ -1,12 +1,24 @@
-"""Token endpoints: `debug_token`, exchange, refresh, permissions."""
+"""Token endpoints: `debug_token`, exchange, refresh."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from storykeep.sandbox.errors import ApiError, bad_parameter, token_expired, token_malformed
-from storykeep.sandbox.tokens import REFRESH_AGE, Grant, TokenBook, authenticate, check_app, check_caller
+from storykeep.sandbox import switches
+from storykeep.sandbox.edges.callers import (
+    authenticate,
+    check_app,
+    check_caller,
+    check_proof,
+    check_scope,
+    live_grant,
+    why_dead,
+)
+from storykeep.sandbox.edges.dialog import exchange_code
+from storykeep.sandbox.errors import ApiError, bad_parameter, token_malformed, unknown_path
+from storykeep.sandbox.tokens import READ_SCOPE, REFRESH_AGE, Grant, of_instagram
 from storykeep.sandbox.view import Params, View
 
 
@@ -14,42 +26,54 @@ def debug_token(view: View, _: None, params: Params) -> dict[str, Any]:
     """What a token is; a dead one is described, not refused.
 
     Raises:
-        ApiError: the calling token is bad, or input_token is missing.
+        ApiError: the calling token is bad, input_token is missing, or the host has no such call.
     """
     call, book = view.call, view.state.tokens
+    if call.host == "instagram" and not switches.DEBUG_TOKEN_ON_INSTAGRAM:
+        authenticate(book, call.host, call.token, params.get("appsecret_proof"), view.now)
+        raise unknown_path(call.path)
     check_caller(book, call.host, call.token, params.get("appsecret_proof"), view.now)
     if not params.get("input_token"):
         raise bad_parameter("The parameter input_token is required")
     grant = book.find(params["input_token"])
-    if grant is None or grant.account.flavour != "facebook":
-        error = {"code": 190, "message": token_malformed("facebook").message}
-        return {"data": {"error": error, "is_valid": False, "scopes": []}}
-    return {"data": _describe(grant, book, view.now)}
+    if grant is None or grant.account.flavour != call.host:
+        return {"data": {"error": _error(token_malformed(call.host)), "is_valid": False, "scopes": []}}
+    return {"data": _describe(view, grant)}
 
 
-def _describe(grant: Grant, book: TokenBook, now: datetime) -> dict[str, Any]:
-    account = grant.account
-    targets = {"pages_show_list": account.page_id, "pages_read_engagement": account.page_id}
+def _describe(view: View, grant: Grant) -> dict[str, Any]:
+    account, scopes, dead = grant.account, grant.scopes(view.now), why_dead(grant, view.now)
     data: dict[str, Any] = {
-        "app_id": book.apps["facebook"].id,
+        "app_id": view.state.tokens.apps[account.flavour].id,
         "type": grant.kind,
         "application": "Storykeep",
         "data_access_expires_at": _unix(grant.data_access_expires_at),
         "expires_at": _unix(grant.expires_at),
-        "is_valid": True,
+        "is_valid": dead is None,
         "issued_at": _unix(grant.issued_at),
-        "scopes": list(grant.granted),
-        "granular_scopes": [
-            {"scope": scope, "target_ids": [targets.get(scope, account.ig_user_id)]} for scope in grant.granted
-        ],
+        "scopes": list(scopes),
+        "granular_scopes": [_granular(view, grant, scope) for scope in scopes],
         "user_id": account.user_id,
     }
     if grant.kind == "PAGE":
-        data["profile_id"] = account.page_id
-    if grant.expires_at is not None and grant.is_expired(now):
-        error = token_expired(grant.expires_at, now)
-        data |= {"is_valid": False, "error": {"code": 190, "message": error.message, "subcode": 463}}
+        data["profile_id"] = grant.page_id
+    if dead is not None:
+        data["error"] = _error(dead)
     return data
+
+
+def _granular(view: View, grant: Grant, scope: str) -> Mapping[str, Any]:
+    """What a permission was granted for; without targets it is everything."""
+    if of_instagram(scope):
+        return {"scope": scope, "target_ids": [grant.account.ig_user_id]}
+    if scope.startswith("pages_"):
+        return {"scope": scope, "target_ids": [page.page_id for page in view.state.pages.of(grant.account)]}
+    return {"scope": scope}
+
+
+def _error(error: ApiError) -> dict[str, Any]:
+    parts = {"code": error.code, "message": error.message, "subcode": error.subcode}
+    return {name: value for name, value in parts.items() if value is not None}
 
 
 def _unix(at: datetime | None) -> int:
@@ -57,53 +81,60 @@ def _unix(at: datetime | None) -> int:
 
 
 def exchange(view: View, _: None, params: Params) -> dict[str, Any]:
-    """A new long-lived facebook token for a live one.
+    """A facebook token: short-lived for a code, long-lived for a live one.
 
     Raises:
-        ApiError: another grant type, wrong app credentials, or a token that is not alive.
+        ApiError: another grant type, wrong app credentials, or a code or a token that is not taken.
     """
+    if "code" in params:
+        return _answer(exchange_code(view, params), view.now)
     if params.get("grant_type") != "fb_exchange_token":
         raise bad_parameter("Missing or unsupported grant_type")
     book, now = view.state.tokens, view.now
     check_app(book.apps["facebook"], params.get("client_id"), params.get("client_secret"))
-    grant = authenticate(book, "facebook", params.get("fb_exchange_token"), None, now)
+    grant = live_grant(book, "facebook", params.get("fb_exchange_token"), now)
     if grant.kind == "PAGE":
         raise bad_parameter("The access token does not belong to a user")
-    return _renewed(book.renew(grant, now), now)
+    return _answer(book.renew(grant, now), now)
+
+
+def exchange_instagram(view: View, _: None, params: Params) -> dict[str, Any]:
+    """A long-lived instagram token for a short-lived one that is alive.
+
+    Raises:
+        ApiError: another grant type, a wrong secret, or a token that is dead or long-lived already.
+    """
+    if params.get("grant_type") != "ig_exchange_token":
+        raise bad_parameter("Missing or unsupported grant_type")
+    book, now = view.state.tokens, view.now
+    app = book.apps["instagram"]
+    check_app(app, app.id, params.get("client_secret"))
+    grant = live_grant(book, "instagram", view.call.token, now)
+    check_proof(app, "instagram", grant.token, params.get("appsecret_proof"))
+    if not grant.is_short:
+        raise ApiError(400, 452, "Session key invalid. This could be because the session key has an incorrect format.")
+    return _answer(book.renew(grant, now), now)
 
 
 def refresh(view: View, _: None, params: Params) -> dict[str, Any]:
     """A new long-lived instagram token for a live one that is at least a day old.
 
     Raises:
-        ApiError: another grant type, a dead token, or one that is too young.
+        ApiError: another grant type, a dead token, one that is too young, or one that may not read any more.
     """
     if params.get("grant_type") != "ig_refresh_token":
         raise bad_parameter("Missing or unsupported grant_type")
     book, now = view.state.tokens, view.now
     grant = authenticate(book, "instagram", view.call.token, params.get("appsecret_proof"), now)
+    check_scope(grant, READ_SCOPE["instagram"], now)
     if now - grant.issued_at < REFRESH_AGE:
-        raise ApiError(400, 100, "Invalid parameter", text="The access token must be at least 24 hours old.")
-    return {**_renewed(book.renew(grant, now), now), "permissions": ",".join(grant.granted)}
+        code, text = switches.REFRESH_TOO_EARLY_CODE, "The access token must be at least 24 hours old."
+        raise ApiError(400, code, "Invalid parameter", text=text)
+    return {**_answer(book.renew(grant, now), now), "permissions": ",".join(grant.scopes(now))}
 
 
-def _renewed(grant: Grant, now: datetime) -> dict[str, Any]:
+def _answer(grant: Grant, now: datetime) -> dict[str, Any]:
     body: dict[str, Any] = {"access_token": grant.token, "token_type": "bearer"}
-    if grant.expires_at is not None:
+    if grant.expires_at is not None and switches.EXPIRES_IN_GIVEN:
         body["expires_in"] = int((grant.expires_at - now).total_seconds())
     return body
-
-
-def permissions(view: View, _: None, params: Params) -> dict[str, Any]:
-    """What the person granted; Instagram permissions expire with the data access."""
-    grant, wanted, now = view.caller, params.get("permission"), view.now
-    rows = [
-        {
-            "permission": scope,
-            "status": "expired" if scope.startswith("instagram_") and not grant.has_data_access(now) else "granted",
-        }
-        for scope in grant.granted
-    ]
-    if "instagram_manage_insights" not in grant.granted:
-        rows.append({"permission": "instagram_manage_insights", "status": "declined"})
-    return {"data": [row for row in rows if wanted in (None, row["permission"])]}

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from storykeep.sandbox.nodes import Getter, NodeKind, render
 from storykeep.sandbox.view import Params, View
 from storykeep.sandbox.world.accounts import Account
-
-
-def _followers(view: View, account: Account) -> int:
-    return int(account.audience * 6) + account.number % 97
-
+from storykeep.sandbox.world.audience import Audience
 
 _COMMON: Mapping[str, Getter] = {
     "username": lambda view, account: account.username,
     "name": lambda view, account: account.name,
     "biography": lambda view, account: f"{account.name}. Stories every day.",
-    "website": lambda view, account: None,
-    "profile_picture_url": lambda view, account: None,
-    "followers_count": _followers,
+    "website": lambda view, account: f"https://{account.username}.example" if account.number % 3 else None,
+    "profile_picture_url": lambda view, account: view.state.cdn.link(account.ig_user_id, "jpg", view.now, family="19"),
+    "followers_count": lambda view, account: Audience(view.state.world, account).followers(view.now),
     "follows_count": lambda view, account: 80 + account.number % 700,
-    "media_count": lambda view, account: 40 + account.number % 900,
+    "media_count": lambda view, account: view.state.posts.count(account, view.now),
 }
-_ACCOUNT = NodeKind(
+ACCOUNT = NodeKind(
     "ShadowIGUser",
     {
         "facebook": {
             **_COMMON,
             "id": lambda view, account: account.ig_user_id,
             "ig_id": lambda view, account: 1_000_000_000 + account.number,
+            "has_profile_pic": lambda view, account: True,
+            "is_published": lambda view, account: True,
+            "legacy_instagram_user_id": lambda view, account: str(1_000_000_000 + account.number),
         },
         "instagram": {
             **_COMMON,
@@ -44,19 +44,26 @@ _PERSON = NodeKind(
     "User",
     {
         "facebook": {
-            "id": lambda view, account: account.user_id,
-            "name": lambda view, account: account.name,
+            "id": lambda view, person: person.account.user_id,
+            "name": lambda view, person: person.account.name,
         }
     },
     defaults="id,name",
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who owns an account; the edges of a person are those of `me`."""
+
+    account: Account
+
+
 def profile(view: View, account: Account, params: Params) -> dict[str, Any]:
     """The professional account."""
-    return render(view, _ACCOUNT, account, params.get("fields"))
+    return render(view, ACCOUNT, account, params.get("fields"))
 
 
 def person(view: View, _: None, params: Params) -> dict[str, Any]:
     """The Facebook person to whom the token belongs."""
-    return render(view, _PERSON, view.caller.account, params.get("fields"))
+    return render(view, _PERSON, _Person(view.caller.account), params.get("fields"))

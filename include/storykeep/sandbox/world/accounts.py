@@ -97,7 +97,7 @@ class World:
         self.present = self.start + timedelta(days=history_days)
         self.users = IdSpace(17_841_400_000_000_000, 11, seed)
         self._scoped = IdSpace(25_000_000_000_000_000, 14, seed)
-        self._pages = IdSpace(100_000_000_000_000, 14, seed)
+        self.pages = IdSpace(100_000_000_000_000, 14, seed)
         self._people = IdSpace(10_200_000_000_000_000, 14, seed)
         self.account = lru_cache(maxsize=1 << 15)(self._make_account)
 
@@ -125,7 +125,7 @@ class World:
             ig_user_id=self.users.encode(number),
             scoped_id=self._scoped.encode(number),
             user_id=self._people.encode(person),
-            page_id=self._pages.encode(number),
+            page_id=self.pages.encode(number),
             username=handle,
             name=name,
             creator=name if person < len(_FIRST) * len(_LAST) else f"{name} {person}",

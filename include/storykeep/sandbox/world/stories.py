@@ -1,4 +1,7 @@
-"""The stories of the world: a function of seed, account and day."""
+"""The stories of the world: a function of seed, account and day.
+
+Live broadcasts and reshared stories are not among them: the API never lists those.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Literal
 from storykeep.sandbox.world.accounts import Account, World
 from storykeep.sandbox.world.campaigns import Campaign
 from storykeep.sandbox.world.curves import Growth, grow
-from storykeep.sandbox.world.ids import IdSpace, draw, ig_id, shortcode
+from storykeep.sandbox.world.ids import IdSpace, draw, fraction, ig_id, shortcode
 
 LIFE = timedelta(hours=24)
 
@@ -30,11 +33,29 @@ _CAPTIONS = (
     "Obsessed with this",
 )
 _DECOYS = (" #ad", " #slowsunday", " @friend.of.mine", "")
+# one story in so many, by the random bits of its ig_id
+_UNUSUAL_APART, _WITHOUT_THUMBNAIL_APART, _ON_FACEBOOK_APART = 43, 19, 7
+# what stands before some captions: right-to-left text, joined emoji, zero-width signs, line ends, great length
+_UNUSUAL = (
+    "صباح الخير ☀️",
+    "\u202bשבת שלום\u202c",
+    "👩🏽‍🍳👨‍👩‍👧‍👦🏳️‍🌈",
+    "wait\u200b for\u200d it\ufeff",
+    "First line\n\tsecond\r\nthird",
+    '"Quoted", =1+1; <b>bold</b> \\ 100 %',
+    "So much to say. " * 120,
+)
+_FIRST_STORYTELLER, _STORYTELLERS_APART = 20, 41
+_LONG_DAY = (60, 100)
+_DAYS_BETWEEN_LONG_ONES = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes far longer to make
 class Story:
-    """One story; `has_media` is False for copyrighted ones, whose media_url the API leaves out."""
+    """One story; `has_media` is False for copyrighted ones, whose media_url the API leaves out.
+
+    Few videos have no thumbnail.
+    """
 
     story_id: str
     ig_id: str
@@ -44,16 +65,13 @@ class Story:
     media_type: Literal["IMAGE", "VIDEO"]
     caption: str | None
     has_media: bool
+    has_thumbnail: bool
     growth: Growth
 
     @property
     def expires_at(self) -> datetime:
         """The end of its life."""
         return self.posted_at + LIFE
-
-    def is_live(self, at: datetime) -> bool:
-        """Whether it is in `/stories` at that moment."""
-        return self.posted_at <= at < self.expires_at
 
     def numbers(self, at: datetime) -> dict[str, int]:
         """Its counts at that moment, which stand still after its life."""
@@ -68,7 +86,7 @@ class Stories:
     """All stories that were live at the world's start or are posted later, made when asked for."""
 
     def __init__(self, world: World, campaigns: tuple[Campaign, ...]) -> None:
-        self._world = world
+        self._world, self._first = world, world.start - LIFE
         self._ids = IdSpace(18_000_000_000_000_000, 14, world.seed)
         self._parts: dict[int, list[tuple[Campaign, datetime, datetime]]] = {}
         for campaign in campaigns:
@@ -78,12 +96,13 @@ class Stories:
 
     def live(self, account: Account, at: datetime) -> list[Story]:
         """The stories that `/stories` shows at a moment, newest first."""
-        return [story for story in self._between(account, at - LIFE, at) if story.is_live(at)][::-1]
+        first = at - LIFE
+        return [story for story in self._between(account, first, at) if first < story.posted_at <= at][::-1]
 
     def posted_until(self, at: datetime) -> Iterator[Story]:
         """Every story of every account that was posted up to a moment, by account and time."""
         for account in self._world.accounts():
-            for story in self._between(account, self._world.start - LIFE, at):
+            for story in self._between(account, self._first, at):
                 if story.posted_at <= at:
                     yield story
 
@@ -92,12 +111,10 @@ class Stories:
         number = self._ids.decode(story_id)
         if number is None:
             return None
-        rest, frame = divmod(number, 1 << _FRAME_BITS)
-        account_number, day = divmod(rest, 1 << _DAY_BITS)
+        account_number, day = divmod(number >> _FRAME_BITS, 1 << _DAY_BITS)
         if account_number >= self._world.size:
             return None
-        day_stories = self._of_day(account_number, day)
-        return next((story for story in day_stories if story.story_id == self._id(account_number, day, frame)), None)
+        return next((story for story in self._of_day(account_number, day) if story.story_id == story_id), None)
 
     def _id(self, account_number: int, day: int, frame: int) -> str:
         return self._ids.encode(((account_number << _DAY_BITS | day) << _FRAME_BITS) | frame)
@@ -112,30 +129,34 @@ class Stories:
         account = self._world.account(account_number)
         rng = draw(self._world.seed, "day", account_number, day)
         midnight = datetime.combine(_FIRST_DAY + timedelta(days=day), time(), UTC) - timedelta(hours=account.utc_offset)
-        seconds = sorted(int(rng.triangular(7, 23.5, 18) * 3600) for _ in range(rng.randint(1, account.busiest_day)))
+        frames = rng.randint(*(_LONG_DAY if _is_long(account_number, day) else (1, account.busiest_day)))
+        seconds = sorted({int(rng.triangular(7, 23.5, 18) * 3600) for _ in range(frames)})  # never two at once
         stories = [
             self._make_story(rng, account, self._id(account_number, day, frame), midnight + timedelta(seconds=second))
             for frame, second in enumerate(seconds)
         ]
-        return tuple(story for story in stories if story.expires_at > self._world.start)
+        return tuple([story for story in stories if story.posted_at > self._first])
 
     def _make_story(self, rng: Random, account: Account, story_id: str, posted_at: datetime) -> Story:
         number = ig_id(posted_at, rng.randint(5_000, 12_000), rng.getrandbits(23))
+        media_type: Literal["IMAGE", "VIDEO"] = "VIDEO" if rng.random() < _SHARE_VIDEO else "IMAGE"
         return Story(
             story_id=story_id,
             ig_id=str(number),
             shortcode=shortcode(number),
             account=account,
             posted_at=posted_at,
-            media_type="VIDEO" if rng.random() < _SHARE_VIDEO else "IMAGE",
-            caption=self._caption(rng, account, posted_at),
+            media_type=media_type,
+            caption=_unusual(self._caption(rng, account, posted_at), number),
             has_media=rng.random() >= _SHARE_WITHOUT_MEDIA,
+            has_thumbnail=media_type == "VIDEO" and number % _WITHOUT_THUMBNAIL_APART != 0,
             growth=grow(
                 rng,
                 audience=account.audience,
                 half_life=account.half_life,
                 tiny=rng.random() < _SHARE_TINY,
                 counts_replies=account.counts_replies,
+                facebook_share=_facebook_share(account, number),
             ),
         )
 
@@ -150,6 +171,24 @@ class Stories:
         if running and tagged:
             return f"{text} {rng.choice(rng.choice(running).rules).text}"
         return text + rng.choice(_DECOYS) if rng.random() < _SHARE_CAPTION else None
+
+
+def _is_long(account_number: int, day: int) -> bool:
+    """Whether an account tells a long sequence on that day: one account in 41, every tenth day."""
+    turn, place = divmod(account_number - _FIRST_STORYTELLER, _STORYTELLERS_APART)
+    return turn >= 0 and place == 0 and (day - turn) % _DAYS_BETWEEN_LONG_ONES == 0
+
+
+def _unusual(caption: str | None, number: int) -> str | None:
+    """A caption, at times after text that is hard to store."""
+    place = number % _UNUSUAL_APART
+    return f"{_UNUSUAL[place]} {caption}" if caption and place < len(_UNUSUAL) else caption
+
+
+def _facebook_share(account: Account, number: int) -> float:
+    """Views on Facebook per view on Instagram; 0 for most stories, which are not shared to the Page."""
+    is_shared = account.flavour == "facebook" and number % _ON_FACEBOOK_APART == 0
+    return 0.02 + fraction("facebook", number) * 0.2 if is_shared else 0.0
 
 
 def _day_number(at: datetime) -> int:

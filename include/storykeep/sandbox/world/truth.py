@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.tokens import INSIGHTS_SCOPE, READ_SCOPE, TokenBook
+from storykeep.sandbox.tokens import INSIGHTS_SCOPE, READ_SCOPE, Grant, TokenBook
 from storykeep.sandbox.world.stories import Stories, Story
 
 FINAL_MINUTES = timedelta(minutes=10)
@@ -28,8 +28,8 @@ _COUNTS = (
 
 
 def truth(stories: Stories, tokens: TokenBook, at: datetime) -> dict[str, Any]:
-    """All stories posted up to a moment; of each the numbers at that moment or at the end of its life."""
-    return {"at": _iso(at), "stories": [_row(story, tokens, at) for story in stories.posted_until(at)]}
+    """All stories posted up to a moment, each made when its turn comes, with its numbers then or at its life's end."""
+    return {"at": _iso(at), "stories": (_row(story, tokens, at) for story in stories.posted_until(at))}
 
 
 def _row(story: Story, tokens: TokenBook, at: datetime) -> dict[str, Any]:
@@ -49,15 +49,25 @@ def _row(story: Story, tokens: TokenBook, at: datetime) -> dict[str, Any]:
 
 def unserved_cause(story: Story, tokens: TokenBook) -> str | None:
     """Why the insights could not be read all through the last ten minutes; None if they could. Faults do not count."""
-    grant, last_minutes = tokens.latest(story.account), story.expires_at - FINAL_MINUTES
-    if grant is None:
+    last_minutes = story.expires_at - FINAL_MINUTES
+    causes = [
+        _hindrance(grant, story.expires_at) for grant in tokens.grants(story.account) if grant.issued_at <= last_minutes
+    ]
+    if not causes:
         return "not_tracked"
-    if grant.is_expired(story.expires_at) or not grant.has_data_access(story.expires_at):
-        return "token"
-    scopes = READ_SCOPE[story.account.flavour], INSIGHTS_SCOPE[story.account.flavour]
-    if not set(scopes) <= set(grant.granted):
-        return "permission"
+    if None not in causes:
+        return causes[-1]
     return "withheld" if story.viewers(last_minutes) < switches.MIN_VIEWERS else None
+
+
+def _hindrance(grant: Grant, until: datetime) -> str | None:
+    """What keeps a token from reading insights at some time up to a moment."""
+    if grant.is_expired(until) or grant.is_ended(until) or not grant.has_data_access(until):
+        return "token"
+    flavour = grant.account.flavour
+    if all(grant.holds(scope, until) for scope in (READ_SCOPE[flavour], INSIGHTS_SCOPE[flavour])):
+        return None
+    return "permission"
 
 
 def _iso(at: datetime) -> str:
