@@ -38,7 +38,8 @@ def subscribe(client: GraphClient, node: str, token: SecretStr, events: Iterable
 def subscriptions(client: GraphClient, node: str, token: SecretStr) -> list[Subscription]:
     """The apps that get a node's events. A row without an id is no app. Raises GraphError."""
     rows = walk(client.get, Ask(None, token, _edge(node), {}, pool=node))
-    named = ((text_id(row.get("id")), row) for row in rows if isinstance(row, dict))
+    # A Page tells the app's `id`, an account its `app_id`.
+    named = ((text_id(row.get("id")) or text_id(row.get("app_id")), row) for row in rows if isinstance(row, dict))
     return [
         Subscription(app_id, text(row.get("name")), texts(row.get("subscribed_fields")) or ())
         for app_id, row in named

@@ -47,11 +47,18 @@ def test_instagram_subscribes_me() -> None:
 
 
 def test_subscriptions_are_read_back() -> None:
-    rows = [{"id": 111, "name": "Story Keeper", "subscribed_fields": ["feed"]}, {"id": "7"}, {"name": "no id"}, 3]
+    rows = [
+        {"id": 111, "name": "Story Keeper", "subscribed_fields": ["feed"]},
+        {"id": "7"},
+        {"app_id": "8"},
+        {"name": "no id"},
+        3,
+    ]
     fake = Fake(lambda _: json_reply({"data": rows}))
     assert subscriptions(fake.client, "2101", PAGE_TOKEN) == [
         Subscription("111", "Story Keeper", ("feed",)),
         Subscription("7", None, ()),
+        Subscription("8", None, ()),
     ]
 
 
