@@ -148,18 +148,10 @@ class Batch:
             return Result(error=TransientError("the batch ended before this item was done"))
         reply = _item_reply(item)
         if reply is None:
-            raw = _as_bytes(item)
+            raw = json.dumps(item).encode()
             return Result(error=UnreadableError("a batch item of an unknown shape", raw=raw), raw=raw)
         scope = needed_scope(self._api.flavour, ask.path)
         return read(reply, scope=scope, secrets=(ask.token.get_secret_value(), self._secret))
-
-
-def _as_bytes(item: Any) -> bytes:
-    """An item as the JSON that it came as; b"" when it is nested too deep to be written again."""
-    try:
-        return json.dumps(item).encode()
-    except RecursionError:
-        return b""
 
 
 def _item_reply(item: Any) -> Reply | None:

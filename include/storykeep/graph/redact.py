@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote_plus
 
 HIDDEN = "***"
@@ -20,12 +20,25 @@ _SHAPES = (
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without anything that is, or looks like, a token or secret: one printable line of bounded length."""
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, HIDDEN).replace(quote_plus(secret), HIDDEN)
+    for form in _forms(secrets):
+        text = text.replace(form, HIDDEN)
     for shape in _SHAPES:
         text = shape.sub(rf"\1{HIDDEN}", text)
     return "".join(sign if sign.isprintable() else " " for sign in text[:LONGEST_MESSAGE])
+
+
+def hide(raw: bytes, secrets: Iterable[str]) -> bytes:
+    """The bytes without these secrets, otherwise as they came."""
+    for form in _forms(secrets):
+        raw = raw.replace(form.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+    return raw
+
+
+def _forms(secrets: Iterable[str]) -> Iterator[str]:
+    """The ways in which a secret may be written: as it is, or as a URL has it."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            yield from (secret, quote_plus(secret))
 
 
 class HideQueries(logging.Filter):

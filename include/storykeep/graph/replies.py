@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from storykeep.graph.errors import GraphError, ThrottledError, TransientError, UnreadableError, classify
+from storykeep.graph.redact import hide
 from storykeep.graph.usage import Usage, parse_usage
 
 
@@ -34,7 +35,7 @@ class Result:
 
 def read(reply: Reply, *, scope: str = "", secrets: Iterable[str] = (), shape: type = dict) -> Result:
     """Judge a reply. The error envelope counts whatever the status, since Meta's statuses are not dependable."""
-    usage = parse_usage(reply.headers)
+    usage, secrets = parse_usage(reply.headers), tuple(secrets)
     body: Any = None
     error: GraphError | None
     try:
@@ -42,11 +43,14 @@ def read(reply: Reply, *, scope: str = "", secrets: Iterable[str] = (), shape: t
     except ValueError:
         error = _unreadable(reply, _looks(reply.raw), usage)
     else:
-        error = _judge(reply, body, scope, tuple(secrets), shape, usage)
+        error = _judge(reply, body, scope, secrets, shape, usage)
+    raw = hide(reply.raw, secrets) if error else reply.raw  # an error may echo what was sent, and its bytes are kept
+    if isinstance(error, UnreadableError):
+        error.raw = raw
     return Result(
         body=None if error else body,
         error=error,
-        raw=reply.raw,
+        raw=raw,
         api_version=reply.headers.get("facebook-api-version"),
         usage=usage,
     )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.graph.fake_api import SECRET, Fake, ask, asked_number, batch_of, envelope, form, item, json_reply
 
+from storykeep.graph.batch import SEARCH_SECONDS
 from storykeep.graph.client import Answer
 from storykeep.graph.errors import (
     PermissionMissingError,
@@ -164,6 +165,23 @@ def test_a_dead_api_is_not_searched_for_long() -> None:
     assert all(type(answer.error) is TransientError for answer in answers)
     assert len(fake.requests) <= 3 + 32
     assert fake.time.now < 2
+
+
+def test_a_slow_api_is_not_searched_at_length() -> None:
+    def reply(_: requests.PreparedRequest) -> Any:
+        fake.time.now += 19
+        return json_reply(envelope(1), 500)
+
+    fake = Fake(reply)
+    assert all(type(answer.error) is TransientError for answer in one_chunk(fake, 50))
+    assert fake.time.now < 2 * SEARCH_SECONDS
+
+
+def test_an_item_without_a_body_is_asked_again() -> None:
+    bare = iter([{"code": 500}, {"code": 200, "body": None}])
+    fake = Fake(lambda request: json_reply([next(bare, None) or echo(one) for one in batch_of(request)]))
+    assert_own_body(one_chunk(fake, 1)[0])
+    assert len(fake.requests) == 3
 
 
 def test_an_api_out_of_reach_is_not_searched_at_all() -> None:

@@ -76,3 +76,17 @@ def test_no_repr_shows_a_body() -> None:
     raw = json.dumps({"paging": {"next": "https://x/?access_token=canary"}}).encode()
     reply = Reply(200, {"x": "canary"}, raw)
     assert "canary" not in repr(reply) + repr(read(reply))
+
+
+def test_the_bytes_of_an_error_lose_what_it_echoes_and_nothing_else() -> None:
+    raw = b'{"error": {"code": 10, "message": "canary|1 of ?t=canary%7C1 \xc3\xa9"}}'
+    hidden = b'{"error": {"code": 10, "message": "*** of ?t=*** \xc3\xa9"}}'
+    assert read(Reply(400, {}, raw), secrets=["canary|1"]).raw == hidden
+    unreadable = read(Reply(200, {}, raw[:-1]), secrets=["canary|1"])
+    assert isinstance(unreadable.error, UnreadableError)
+    assert unreadable.error.raw == unreadable.raw == hidden[:-1]
+
+
+def test_the_bytes_of_a_good_reply_are_as_they_came() -> None:
+    raw = b'{"paging": {"next": "https://x/?access_token=canary"}}'
+    assert read(Reply(200, {}, raw), secrets=["canary"]).raw == raw
