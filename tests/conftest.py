@@ -1,9 +1,10 @@
 """Shared fixtures: a real Postgres for the session, and a freshly migrated warehouse in it for each test.
 
-Sockets are closed to everything but this machine (see pyproject.toml).
+Sockets are closed to everything but this machine (see pyproject.toml). A run whose output shows a secret fails.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,35 @@ from storykeep.settings import Connection, PostgresSettings, Settings
 from storykeep.warehouse import connect
 
 TEMPLATE = "warehouse"
+# A token of the sandbox's, the token of one of its apps, and the secrets of the apps that tests make up.
+SECRET = re.compile(r"(EAA|IGAA)sbx[up][0-9a-f]{46}|\b\d{15}\|[0-9a-f]{32}\b|canary-app-secret|wrong-canary-secret")
+SPILLED = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SPILLED] = set()
+    config.pluginmanager.register(SpillWatch(config.stash[SPILLED]))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash[SPILLED]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name in sorted(config.stash[SPILLED]):
+        terminalreporter.write_line(f"SECRET in the captured output of {name}", red=True)
+
+
+class SpillWatch:
+    """Notes which tests logged or printed a secret."""
+
+    def __init__(self, spilled: set[str]) -> None:
+        self._spilled = spilled
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if any(SECRET.search(text) for _, text in report.sections):
+            self._spilled.add(report.nodeid)
 
 
 @pytest.fixture(autouse=True)
