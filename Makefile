@@ -38,8 +38,8 @@ up: install ## the same, and it stays up and prints its URLs
 down: install ## stop whatever a demo left running
 	$(BIN)/python -m storykeep.local.down
 
-bench: install ## what a tick costs against the usual loop, and how fast rows land
-	$(BIN)/python bench/bench.py
+bench: install-dev ## every promised figure against its alternative, and the two plots; a quarter of an hour
+	$(BIN)/python bench/bench.py $(BENCH_ARGS)
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
