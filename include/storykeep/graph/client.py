@@ -103,13 +103,18 @@ class GraphClient:
         return body
 
     def _get(self, ask: Ask, blocks: Blocks) -> Answer:
-        answers = _checked([ask], blocks, lambda asks: [self._plain(one) for one in asks])
+        answers = _checked([ask], blocks, lambda asks: [self._plain(one, blocks) for one in asks])
         blocks.note(answers)
         return answers[0]
 
-    def _plain(self, ask: Ask) -> Answer:
+    def _plain(self, ask: Ask, blocks: Blocks) -> Answer:
         path = f"{self.api.version}/{ask.path}"
-        return answer_of(ask, self._retry.result(lambda: self._request(path, ask.params, ask.token)))
+
+        def send() -> Result:
+            error = blocks.of(ask)  # another thread may have been told since, also between two attempts
+            return Result(error=error) if error else self._request(path, ask.params, ask.token)
+
+        return answer_of(ask, self._retry.result(send))
 
     def _request(self, path: str, params: Mapping[str, str], token: SecretStr | None, method: Method = "GET") -> Result:
         url = path if path.startswith(("http://", "https://")) else f"{self.api.base_url}/{path}"

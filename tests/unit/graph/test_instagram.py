@@ -3,9 +3,11 @@
 import threading
 from typing import Any
 
+import pytest
 import requests
-from tests.unit.graph.fake_api import Fake, ask, envelope, json_reply
+from tests.unit.graph.fake_api import Fake, FakeTime, ask, envelope, json_reply
 
+from storykeep.graph.blocks import Blocks
 from storykeep.graph.errors import ReconnectError, ThrottledError
 
 
@@ -79,3 +81,25 @@ def test_a_throttled_app_sends_no_more() -> None:
     assert len(answers) == 70
     assert all(isinstance(answer.error, ThrottledError) and answer.error.scope == "app" for answer in answers)
     assert len(fake.requests) == 1
+
+
+def test_no_second_attempt_is_made_once_another_thread_was_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+    first_failed, throttled, note = threading.Event(), threading.Event(), Blocks.note
+
+    def reply(request: requests.PreparedRequest) -> Any:
+        if len(fake.requests) == 1:
+            first_failed.set()
+            return json_reply(envelope(2), 500)
+        assert first_failed.wait(10)
+        return json_reply(envelope(80002), 400)
+
+    def noted(blocks: Blocks, answers: Any) -> None:
+        note(blocks, answers)
+        throttled.set()
+
+    monkeypatch.setattr(FakeTime, "sleep", lambda _, __: throttled.wait(10))
+    monkeypatch.setattr(Blocks, "note", noted)
+    fake = Fake(reply, "instagram", concurrency=2)
+    [answers] = fake.client.answer([ask(1), ask(1)])
+    assert [type(answer.error) for answer in answers] == [ThrottledError, ThrottledError]
+    assert len(fake.requests) == 2
