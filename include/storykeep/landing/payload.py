@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 SECRET_KEYS = frozenset({"access_token", "appsecret_proof", "client_secret"})
-# Paging links hold the access token in their query; the cursors beside them say the same.
+# Paging links hold the access token in their query; where there are cursors beside them, those say the same.
 LINK_KEYS = frozenset({"next", "previous"})
 # These differ at every read of the same file: the signature and the edge host are not content.
 SIGNED_URL_KEYS = frozenset({"media_url", "thumbnail_url"})
 # The deepest reply of the API has ten levels; thousands would exhaust whoever walks through them.
 DEPTH = 100
 _SECRET_VALUE = re.compile(rb"((?:access_token|appsecret_proof|client_secret)(?:=|%3D|\"\s*:\s*\"))[^&\"'\s<\\]+")
+# What a token of either login flavour looks like, wherever it stands. Live ones are longer still.
+_TOKEN = re.compile(rb"\b(?:EAA|IGAA|IGQV)\w{40,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -52,18 +54,21 @@ def fault(value: Any) -> str | None:
 def scrub(value: Any) -> Any:
     """The value without the secrets that Meta puts into replies: paging links, tokens, proofs."""
     if isinstance(value, dict):
-        links = LINK_KEYS if "cursors" in value else frozenset()
-        return {key: scrub(item) for key, item in value.items() if key not in SECRET_KEYS and key not in links}
+        dropped = SECRET_KEYS | LINK_KEYS if "cursors" in value else SECRET_KEYS
+        kept = {key: scrub(item) for key, item in value.items() if key not in dropped}
+        if isinstance(paging := kept.get("paging"), dict):
+            kept["paging"] = {key: item for key, item in paging.items() if key not in LINK_KEYS}
+        return kept
     if isinstance(value, list):
         return [scrub(item) for item in value]
     return value
 
 
 def scrub_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
-    """The same for bytes that are no JSON: values of secret parameters, and the secrets that are known."""
+    """The same for bytes that are no JSON: values of secret parameters, tokens, and the secrets that are known."""
     for secret in secrets:
         body = body.replace(secret.encode(), b"***")
-    return _SECRET_VALUE.sub(rb"\1***", body)
+    return _TOKEN.sub(b"***", _SECRET_VALUE.sub(rb"\1***", body))
 
 
 def content_hash(value: Any) -> str:

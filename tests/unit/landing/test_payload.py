@@ -64,6 +64,17 @@ def test_bytes_lose_their_secrets_too(raw: bytes) -> None:
     assert len(kept) > len(raw) / 2
 
 
+def test_links_to_other_pages_go_also_where_no_cursors_are() -> None:
+    body = {"data": [], "paging": {"next": "https://x/?access_token=EAAsecret", "previous": "https://x/"}}
+    assert scrub(body) == {"data": [], "paging": {}}
+
+
+def test_a_token_of_another_account_goes_by_its_shape() -> None:
+    for prefix in ("EAA", "IGAA", "IGQV"):
+        assert scrub_bytes(f"<p>{prefix}{'x1' * 60} is bad</p>".encode(), []) == b"<p>*** is bad</p>"
+    assert scrub_bytes(b"EAAshort and tEAA" + b"x" * 60, []) == b"EAAshort and tEAA" + b"x" * 60
+
+
 def test_a_field_that_is_merely_called_next_stays() -> None:
     assert scrub({"next": "swipe"}) == {"next": "swipe"}
 
