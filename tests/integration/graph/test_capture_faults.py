@@ -215,13 +215,16 @@ def test_f10_one_poisoned_reading_costs_no_other_and_is_asked_for_again(
     assert len(victims) == len(INSIGHTS)
     once = {"kind": "body", "endpoint": "insights", "times": 1}
     dozen.control("POST", "faults", [{**once, "body": body, "ig_user_id": who} for who, (body, _) in victims.items()])
-    dozen.tick()
+    run = dozen.tick()
     letters = dict(dozen.all("select ig_user_id, reason from raw.dead_letters join app.accounts using (account_id)"))
     assert letters.keys() == victims.keys()
     assert all(reason in letters[who] for who, (_, reason) in victims.items())
     assert captured_at(dozen) == everybody(dozen)
     waiting = "select ig_user_id from app.story_clock join app.accounts using (account_id) where tried_at is null"
-    assert sorted(dozen.all(waiting)) == sorted((who,) for who in victims)
+    unread = {who for (who,) in dozen.all(waiting)}
+    assert unread <= victims.keys()
+    # Where asks go side by side, the poison may strike an optional metric, without which a story counts as read.
+    assert len(victims.keys() - unread) == run.counts["optional_failed"]
     dozen.tick(timedelta(minutes=5))
     assert captured_at(dozen) >= victims.keys()
     assert not dozen.all(waiting)
