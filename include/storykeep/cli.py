@@ -186,6 +186,22 @@ def accounts_disconnect(username: str) -> None:
     )
 
 
+@accounts.command("refresh")
+def accounts_refresh(username: str) -> None:
+    """List and read one account now, beside the schedule; a few times an hour at most."""
+    from storykeep.capture.engine import summary
+    from storykeep.capture.refresh import raise_unread, refresh
+    from storykeep.graph.client import open_clients
+
+    settings = Settings.from_env()
+    logging.getLogger("storykeep").setLevel(logging.WARNING)  # the summary is printed below
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        conn.autocommit = True
+        run = refresh(conn, settings, open_clients(settings), system_clock, "shell", username)
+        console.print(summary(run), markup=False, soft_wrap=True)
+        raise_unread(conn, settings, username, run.causes)
+
+
 @campaigns.command("import")
 def campaigns_import(file: Path) -> None:
     """Take in brands, campaigns, rosters and rules from a YAML file. The same file twice changes nothing."""

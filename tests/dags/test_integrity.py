@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import FOLDER
 
-EXPECTED = {"capture_stories", "build_marts", "watch_tokens"}
+EXPECTED = {"capture_stories", "build_marts", "watch_tokens", "refresh_account"}
 SCHEDULED = {"capture_stories": timedelta(seconds=300), "watch_tokens": timedelta(hours=1)}
 
 each_dag = pytest.mark.parametrize("dag_id", sorted(EXPECTED))
@@ -82,3 +82,23 @@ def test_the_build_waits_for_the_raw_asset(dags: dict[str, Any]) -> None:
     from storykeep.airflow.assets import RAW_STORIES
 
     assert dags["build_marts"].schedule == RAW_STORIES
+
+
+def test_an_account_is_refreshed_by_hand_only_and_by_its_handle(dags: dict[str, Any]) -> None:
+    dag = dags["refresh_account"]
+    assert dag.schedule is None
+    assert set(dag.params) == {"handle"}
+    assert {task.execution_timeout for task in dag.tasks} == {timedelta(minutes=5)}
+
+
+@pytest.mark.parametrize("handle", ["mila.berg", "@Mila.Berg", "a" * 30])
+def test_a_handle_is_taken_as_people_write_it(dags: dict[str, Any], handle: str) -> None:
+    assert dags["refresh_account"].params.get_param("handle").resolve(handle) == handle
+
+
+@pytest.mark.parametrize("handle", ["", "@", "a" * 31, "mila berg", "{{ 1 }}", "mila\nberg", 17841400000000001, None])
+def test_what_is_no_handle_is_refused_before_the_run_begins(dags: dict[str, Any], handle: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dags["refresh_account"].params.get_param("handle").resolve(handle)

@@ -26,6 +26,7 @@ EDGES = {
         "publish": set(),
     },
     "watch_tokens": {"check_tokens": set()},
+    "refresh_account": {"refresh": {"landed", "judge"}, "landed": set(), "judge": set()},
 }
 A_DAG = """
 from airflow.sdk import dag, task
@@ -64,7 +65,11 @@ def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
         for task in dag.tasks
         for outlet in task.outlets
     }
-    assert outlets == {("capture_stories", "landed", RAW_STORIES.name), ("build_marts", "publish", MARTS.name)}
+    assert outlets == {
+        ("capture_stories", "landed", RAW_STORIES.name),
+        ("refresh_account", "landed", RAW_STORIES.name),
+        ("build_marts", "publish", MARTS.name),
+    }
     assert not dags["capture_stories"].get_task("landed").is_mapped
 
 
@@ -72,6 +77,16 @@ def test_what_one_shard_landed_is_told_even_when_another_failed(dags: dict[str, 
     rules = {task.task_id: task.trigger_rule for task in dags["capture_stories"].tasks}
     assert rules == {"capture": "all_success", "landed": "all_done", "archive_media": "all_done", "summary": "all_done"}
     assert {task.trigger_rule for task in dags["build_marts"].tasks} == {"all_success"}
+
+
+def test_a_refresh_hands_on_the_handle_and_whether_anything_landed(dags: dict[str, Any]) -> None:
+    dag = dags["refresh_account"]
+    assert {task: dag.get_task(task).op_args for task in ("refresh", "judge")} == {
+        "refresh": ("{{ params.handle }}",),
+        "judge": ("{{ params.handle }}",),
+    }
+    ((counts,),) = dag.get_task("landed").op_args
+    assert counts.operator.task_id == "refresh"
 
 
 @each_file

@@ -201,6 +201,26 @@ def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts:
     )
 
 
+def test_one_account_is_refreshed_up_to_its_limit(connected: Shell) -> None:
+    ((username,),) = connected.all(
+        "select username from app.accounts join app.connections using (account_id)"
+        " where login_flavour = 'facebook' order by 1 limit 1"
+    )
+    done = connected.run("accounts", "refresh", f"@{username}")
+    assert (done.status, done.err) == (0, "")
+    assert "1 listings" in done.out
+    assert connected.all("select distinct username from raw.story_listings join app.accounts using (account_id)") == [
+        (username,)
+    ]
+    for _ in range(3):
+        connected.run("accounts", "refresh", str(username))
+    refused = connected.run("accounts", "refresh", str(username))
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith(
+        f"storykeep: @{username}: refreshed 4 times within the last hour already -> it may be"
+    )
+
+
 def test_campaigns_go_in_once(connected: Shell, world: Running) -> None:
     file = connected.file("campaigns.yaml", get(world, "campaigns.yaml"))
     first, second = (connected.run("campaigns", "import", file) for _ in range(2))

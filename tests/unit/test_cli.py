@@ -20,6 +20,7 @@ COMMANDS = {
     "accounts import",
     "accounts list",
     "accounts disconnect",
+    "accounts refresh",
     "campaigns import",
     "campaigns list",
     "tick",

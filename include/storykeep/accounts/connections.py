@@ -52,8 +52,8 @@ class Held:
         return f"@{self.username} ({self.account_id})"
 
 
-def held(conn: psycopg.Connection) -> list[Held]:
-    """Every connection, in the order of its account id."""
+def held(conn: psycopg.Connection, account_id: str | None = None) -> list[Held]:
+    """Every connection, in the order of its account id, or the one of an account."""
     with conn.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(
             """
@@ -61,8 +61,10 @@ def held(conn: psycopg.Connection) -> list[Held]:
                 status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at
             from app.connections
             join app.accounts using (account_id)
+            where account_id = %(account_id)s or %(account_id)s::text is null
             order by account_id
-            """
+            """,
+            {"account_id": account_id},
         ).fetchall()
 
 

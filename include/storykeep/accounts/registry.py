@@ -11,11 +11,11 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import SecretStr
 
-from storykeep.accounts.connections import held
+from storykeep.accounts.connections import Held, held
 from storykeep.accounts.connections import mark as mark
 from storykeep.accounts.connections import react as react
 from storykeep.accounts.rows import AccountRow, read_accounts
-from storykeep.accounts.states import CAPTURED, GOODBYE, State
+from storykeep.accounts.states import CAPTURED, GOODBYE, TROUBLE, State, condition
 from storykeep.accounts.vault import Vault
 from storykeep.errors import StorykeepError
 from storykeep.settings import Flavour
@@ -164,23 +164,43 @@ def capturable(
         if one.state not in CAPTURED or one.token_encrypted is None or shard_of(one.account_id, shards) != shard:
             continue
         try:
-            token = vault.unlock(one.token_encrypted, whose=one.label)
+            connections.append(_opened(vault, one, one.token_encrypted))
         except StorykeepError as error:
             unreadable.append(Unreadable(one.account_id, one.username, error))
-            continue
-        connections.append(
-            Connection(
-                one.account_id,
-                one.ig_user_id,
-                one.username,
-                one.login_flavour,
-                token,
-                one.token_encrypted,
-                one.status,
-                can_read_insights=one.state is not State.CONNECTED_NO_INSIGHTS,
-            )
-        )
     return connections, unreadable
+
+
+def connection_of(conn: psycopg.Connection, vault: Vault, username: str) -> Connection:
+    """The connection of one account by its handle.
+
+    Raises StorykeepError with the remedy when there is no such account, it is not connected or in trouble, or no key
+    opens its token.
+    """
+    account_id = find_account(conn, username)
+    one = next(iter(held(conn, account_id)), None)
+    state, reason = (one.state, one.why) if one else (State.NOT_TRACKED, None)
+    if one is None or state in TROUBLE or one.token_encrypted is None:
+        why = f"{state} ({reason})" if reason else state
+        remedy = condition(state, reason)
+        raise StorykeepError(
+            f"it cannot be read: {why}",
+            where=f"@{username.removeprefix('@')}",
+            remedy=f"{remedy.owner}: {remedy.remedy}",
+        )
+    return _opened(vault, one, one.token_encrypted)
+
+
+def _opened(vault: Vault, one: Held, token_encrypted: bytes) -> Connection:
+    return Connection(
+        one.account_id,
+        one.ig_user_id,
+        one.username,
+        one.login_flavour,
+        vault.unlock(token_encrypted, whose=one.label),
+        token_encrypted,
+        one.status,
+        can_read_insights=one.state is not State.CONNECTED_NO_INSIGHTS,
+    )
 
 
 def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime) -> Outcome:

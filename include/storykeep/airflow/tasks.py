@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from storykeep.airflow.hook import deployment
 from storykeep.capture.engine import capture, raise_trouble
 from storykeep.capture.media import archive_media
+from storykeep.capture.refresh import outcome_of, raise_unread, refresh
 from storykeep.clock import parse_time, system_clock
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
@@ -66,6 +67,21 @@ def summarise() -> None:
             where="capture",
             remedy="the log of the task that failed says why; the next tick tries again by itself",
         )
+
+
+def refresh_account(handle: str) -> dict[str, int]:
+    """List and read one account now; returns the counts. Fails, naming the remedy, when that is not possible."""
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        run = refresh(conn, settings, open_clients(settings), system_clock, _run_id(), handle)
+    return dict(run.counts)
+
+
+def judge_refresh(handle: str) -> None:
+    """Fail when the account's refresh in this run of the DAG did not read all of it."""
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        raise_unread(conn, settings, handle, outcome_of(conn, _run_id(), handle).causes)
 
 
 def check_landing() -> dict[str, Any]:

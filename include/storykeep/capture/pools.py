@@ -80,3 +80,25 @@ def crowded(conn: psycopg.Connection, now: datetime) -> set[str]:
         [PACED_FROM, now - KNOWN_FOR],
     )
     return {pool for (pool,) in rows}
+
+
+def free_at(conn: psycopg.Connection, names: Iterable[str], now: datetime) -> datetime | None:
+    """When more than the last readings may be asked of all these pools again, at the latest; None when it is now."""
+    row = conn.execute(
+        """
+        select greatest(
+            max(blocked_until) filter (where blocked_until > %(now)s),
+            max(updated_at) filter (where usage_percent >= %(paced_from)s and updated_at >= %(known_since)s)
+            + %(known_for)s
+        )
+        from app.api_pools where pool = any(%(names)s)
+        """,
+        {
+            "now": now,
+            "paced_from": PACED_FROM,
+            "known_since": now - KNOWN_FOR,
+            "known_for": KNOWN_FOR,
+            "names": list(names),
+        },
+    ).fetchone()
+    return row[0] if row else None

@@ -1,7 +1,7 @@
 """One tick under way: who may be asked, and what an answer means for its account and its rate-limit pool."""
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
 from storykeep.capture.refusals import Tally
+from storykeep.capture.side_by_side import side_by_side
 from storykeep.clock import Clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
@@ -53,6 +54,7 @@ class Tick:
     listed: set[str] = field(default_factory=set)
     metrics: Tally = field(default_factory=Tally)
     rests: dict[str, datetime] = field(default_factory=dict)
+    is_of_one: bool = False
 
     @property
     def now(self) -> datetime:
@@ -73,19 +75,35 @@ class Tick:
     def answers(self, groups: Iterable[Sequence[Ask]]) -> Iterator[list[Answer]]:
         """Send groups of one account's asks in chunks, each of one flavour, and yield the answers chunk by chunk.
 
-        A group is never cut. Whether an account may be asked is looked at again right before each chunk, and the next
-        chunk is not sent before the caller has dealt with this one.
+        A group is never cut. Whether an account may be asked is looked at again right before each chunk, and a
+        flavour's next chunk is not sent before the caller has dealt with this one. The flavours do not wait for each
+        other: a host that is slow holds up its own accounts only.
         """
         by_flavour: dict[Flavour, list[Sequence[Ask]]] = defaultdict(list)
         for group in groups:
             by_flavour[self.connections[key_of(group[0]).account_id].login_flavour].append(group)
-        for flavour, mine in by_flavour.items():
-            for chunk in _packed(mine):
-                self.blocked |= pools.blocked(self.conn, self.clock())
-                askable = [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]
-                for answers in self.clients[flavour].answer(askable):
-                    self.run.counts["calls"] += len(answers)
-                    yield answers
+        if not by_flavour:
+            return
+        chunks = {flavour: _packed(mine) for flavour, mine in by_flavour.items()}
+        queue = deque((flavour, asks) for flavour in chunks if (asks := self._next(chunks[flavour])))
+        for (flavour, _), sent in side_by_side(self._send, queue, len(chunks)):
+            for answers in sent.result():
+                self.run.counts["calls"] += len(answers)
+                yield answers
+            if asks := self._next(chunks[flavour]):
+                queue.append((flavour, asks))
+
+    def _next(self, chunks: Iterator[list[Ask]]) -> list[Ask]:
+        """What of a flavour's next chunk may be asked now; empty after its last chunk."""
+        for chunk in chunks:
+            self.blocked |= pools.blocked(self.conn, self.clock())
+            if askable := [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]:
+                return askable
+        return []
+
+    def _send(self, chunk: tuple[Flavour, list[Ask]]) -> list[list[Answer]]:
+        flavour, asks = chunk
+        return list(self.clients[flavour].answer(asks))
 
     def settle(self, ask: Ask, error: GraphError) -> None:
         """Note an error under its cause and do what it demands. Belongs in the transaction of the chunk's rows."""
@@ -107,10 +125,14 @@ class Tick:
                 self.lost.add(account_id)
 
     def disbelieved(self, answers: Sequence[Answer], watch: Watch, weigh: Weigh) -> frozenset[AskKey]:
-        """The asks whose answers are part of an incident of the platform."""
+        """The asks whose answers are part of an incident of the platform.
+
+        One account alone cannot tell an incident from its own loss, so what contradicts the clocks is left to a tick
+        of many to judge.
+        """
         odd = {key_of(answer.ask).account_id for answer in incidents.suspects(answers)}
         evidence = weigh(answers, known.load(self.conn, odd, self.now) if odd else {})
-        if not watch.judge(evidence):
+        if not (watch.judge(evidence) or (self.is_of_one and evidence.contradicting)):
             return frozenset()
         found = incidents.disbelieved(answers, evidence)
         log.warning("the platform is in trouble: of %d answers %d are not believed", len(answers), len(found))

@@ -1,5 +1,6 @@
-"""What the tasks of capture_stories write down and how the last of them judges it; whose turn a build task has."""
+"""What the tasks of the capture DAGs write down and how the last of them judges it; whose turn a build task has."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,9 @@ import psycopg
 import pytest
 from tests.dags.airflow_library import airflow_library as airflow_library
 
+from storykeep.accounts.registry import import_accounts
+from storykeep.accounts.rows import COLUMNS
+from storykeep.accounts.vault import Vault
 from storykeep.clock import system_clock
 from storykeep.errors import StorykeepError
 from storykeep.landing.runs import ledger
@@ -75,6 +79,35 @@ def test_so_does_one_that_never_began(tasks: Any) -> None:
     tasks.capture_shard(0)
     with pytest.raises(StorykeepError, match="1 of 2 shards"):
         tasks.summarise()
+
+
+def test_a_refresh_says_what_it_lacks_and_is_judged_by_what_it_wrote_down(
+    tasks: Any, conn: psycopg.Connection, warehouse: Settings
+) -> None:
+    rows = "facebook,17841400000000001,ada,EAAtoken,,,,\nfacebook,17841400000000002,ben,,,,,\n"
+    import_accounts(conn, Vault(warehouse.token_keys), f"{','.join(COLUMNS)}\n{rows}", system_clock())
+    with pytest.raises(StorykeepError, match=r"^@nobody: there is no such account"):
+        tasks.refresh_account("nobody")
+    with pytest.raises(StorykeepError, match=r"^@ben: it cannot be read: not_tracked"):
+        tasks.refresh_account("@ben")
+    with pytest.raises(StorykeepError, match=r"^@ada: its app is not set up"):
+        tasks.refresh_account("ada")
+    with pytest.raises(StorykeepError, match=r"^@ada: it was not refreshed"):
+        tasks.judge_refresh("ada")
+
+
+def test_a_refresh_lands_under_the_run_of_its_dag_and_fails_only_when_judged(
+    tasks: Any, conn: psycopg.Connection, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = json.dumps({"host": "http://127.0.0.1:9", "login": "1", "password": "x"})
+    monkeypatch.setenv("AIRFLOW_CONN_GRAPH_FACEBOOK", nowhere)
+    rows = "facebook,17841400000000001,ada,EAAtoken,,,,\n"
+    import_accounts(conn, Vault(warehouse.token_keys), f"{','.join(COLUMNS)}\n{rows}", system_clock())
+    assert tasks.refresh_account("@ada")["rows"] == 1  # that it was tried, and why it failed
+    ((run_id, kind, status),) = conn.execute("select run_id, kind, status from app.runs").fetchall()
+    assert (f"/{RUN_ID}/" in run_id, kind, status) == (True, "refresh", "trouble")
+    with pytest.raises(StorykeepError, match=r"^@ada: not read in full: api_unreachable -> "):
+        tasks.judge_refresh("@ada")
 
 
 @pytest.mark.parametrize(
