@@ -26,7 +26,8 @@ Landing = tuple[str, dict[str, Any]]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 RAW = ("story_listings", "stories", "story_insights", "media_files")
-FIRST, FAILED = at(11, 7, 50), at(12, 5)
+FIRST, FAILED = at(11, 12), at(12, 7)
+LATE = "9" * 64
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
         fill(conn)
         # The node comes to say another time of posting, which moves the ages of readings long taken in.
         node = {"id": "102", "timestamp": "2026-11-10T09:30:00+0000", "media_type": "IMAGE"}
-        landed(conn, "stories", at(10, 9, 40), story_id="102", payload=node, content_hash="9" * 64)
+        landed(conn, "stories", at(10, 9, 40), story_id="102", payload=node, content_hash=LATE)
         landed(
             conn,
             "story_insights",
@@ -78,9 +79,9 @@ def whole(new_warehouse: Callable[[], Settings], landings: list[Landing]) -> Cal
 
 @pytest.fixture(scope="module")
 def grown(new_warehouse: Callable[[], Settings], landings: list[Landing]) -> Settings:
-    """A warehouse that took the rows in over three builds, the last one as of AS_OF."""
+    """A warehouse that took the rows in as they came, some of them late, over three builds; the last as of AS_OF."""
     settings = new_warehouse()
-    grow(settings, [landing for landing in landings if landing[1]["captured_at"] <= AS_OF], seed=0)
+    grow(settings, as_they_came(landings))
     return settings
 
 
@@ -101,20 +102,32 @@ def land(conn: psycopg.Connection, landings: list[Landing]) -> None:
     conn.commit()
 
 
-def grow(settings: Settings, landings: list[Landing], seed: int) -> None:
-    """Land the rows in any order and split, with a build after each part; the second one fails half-way.
+def as_they_came(landings: list[Landing]) -> list[list[Landing]]:
+    """Each row before the build that it is due for, and the one node that is late before the build after that."""
+    parts: list[list[Landing]] = [[], [], []]
+    for table, values in landings:
+        if values["captured_at"] <= AS_OF:
+            is_late = values.get("content_hash") == LATE
+            parts[sum(values["captured_at"] > moment for moment in (FIRST, FAILED)) + is_late].append((table, values))
+    return parts
 
-    Rows captured after the moment of a build have often landed before it.
-    """
+
+def in_any_order(landings: list[Landing], seed: int) -> list[list[Landing]]:
+    """Three parts with no regard to time: rows come before their moment, and long after."""
     chance = random.Random(seed)
     order = chance.sample(landings, len(landings))
-    cuts = sorted(chance.sample(range(len(order)), 2))
+    first, second = sorted(chance.sample(range(len(order)), 2))
+    return [order[:first], order[first:second], order[second:]]
+
+
+def grow(settings: Settings, parts: list[list[Landing]]) -> None:
+    """Land each of three parts and build; the second build fails half-way, and the accounts are renamed after it."""
     with owner(settings) as conn:
         prepare(conn)
         conn.execute("update app.accounts set username = username || '_before'")
-        land(conn, order[: cuts[0]])
+        land(conn, parts[0])
         dbt.build(settings, FIRST)
-        land(conn, order[cuts[0] : cuts[1]])
+        land(conn, parts[1])
         conn.execute("set role storykeep_transform")
         conn.execute("alter table build.fct_story_readings add column in_the_way text")
         conn.commit()
@@ -123,7 +136,7 @@ def grow(settings: Settings, landings: list[Landing], seed: int) -> None:
         conn.execute("alter table build.fct_story_readings drop column in_the_way")
         conn.execute("set role storykeep_owner")
         conn.execute("update app.accounts set username = replace(username, '_before', '')")
-        land(conn, order[cuts[1] :])
+        land(conn, parts[2])
     dbt.build(settings, AS_OF)
 
 
@@ -141,9 +154,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
     yield caplog
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_arrival_over_several_builds_makes_the_marts_of_one(
-    seed: int,
+def test_rows_in_any_order_over_several_builds_make_the_marts_of_one(
     new_warehouse: Callable[[], Settings],
     landings: list[Landing],
     whole: Callable[[Any], Rows],
@@ -152,17 +163,20 @@ def test_any_arrival_over_several_builds_makes_the_marts_of_one(
     expected = whole(AS_OF)
     told.clear()
     settings = new_warehouse()
-    grow(settings, landings, seed)
+    grow(settings, in_any_order(landings, seed=2))
     assert marts(settings) == expected
     assert told.text.count("full refresh") == 1
 
 
-def test_a_second_build_as_of_the_same_moment_changes_nothing(
+def test_rows_as_they_came_make_the_same_marts_and_a_second_build_as_of_that_moment_changes_nothing(
     grown: Settings, whole: Callable[[Any], Rows], told: pytest.LogCaptureFixture
 ) -> None:
+    expected = whole(AS_OF)
+    assert marts(grown) == expected
+    told.clear()
     dbt.build(grown, AS_OF)
     assert "full refresh" not in told.text
-    assert marts(grown) == whole(AS_OF)
+    assert marts(grown) == expected
 
 
 def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
