@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from storykeep.errors import StorykeepError
 from storykeep.quality import approval
 from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
+from storykeep.transform import last_build
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,19 @@ MODELS = ("model", "seed")
 def build(settings: Settings, as_of: datetime) -> dict[str, int]:
     """Build every model into its schema, the marts into `build`, and run every data test.
 
-    What was approved for publication is so no longer. Returns how many nodes ended in which state. Raises
-    StorykeepError naming each failed model and test.
+    It goes on from the last build that ended well if it can, and otherwise makes every table anew. What was approved
+    for publication is so no longer. Returns how many nodes ended in which state. Raises StorykeepError naming each
+    failed model and test.
     """
     approval.withdraw(settings)
-    return _run(settings, as_of, ["build", "--exclude-resource-type", "unit_test"])
+    project = last_build.fingerprint(settings.dbt_dir)
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    if not last_build.can_go_on(settings, as_of, project):
+        log.info("dbt: full refresh")
+        command.append("--full-refresh")
+    states = _run(settings, as_of, command, project=project)
+    last_build.keep(settings)
+    return states
 
 
 def unit_test(settings: Settings, as_of: datetime) -> dict[str, int]:
@@ -49,7 +58,7 @@ def warn_of_old_sources(settings: Settings, as_of: datetime) -> None:
         log.warning("dbt source freshness: %s", error.what)
 
 
-def _run(settings: Settings, as_of: datetime, command: Sequence[str]) -> dict[str, int]:
+def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variables: str) -> dict[str, int]:
     if not (settings.dbt_dir / "dbt_project.yml").is_file():
         raise StorykeepError(
             f"there is no dbt project in {settings.dbt_dir}",
@@ -59,7 +68,8 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str]) -> dict[st
     from dbt.cli.main import dbtRunner  # imports for seconds
 
     with writing(settings), _environment(settings):
-        outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *_options(settings, as_of)])
+        options = _options(settings, {"as_of": as_of.isoformat(), **variables})
+        outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *options])
         if isinstance(outcome.exception, OSError):
             raise outcome.exception
     if outcome.exception is not None:
@@ -71,15 +81,16 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str]) -> dict[st
     for result in results:
         if str(result.status) == "warn":
             log.warning("dbt: %s", _describe(result))
-    return dict(Counter(str(result.status) for result in results))
+    # The hook at the start of a run is an operation, and no node of the project.
+    return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
 
 
-def _options(settings: Settings, as_of: datetime) -> list[str]:
+def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     folder = _folder(settings)
     return [
         *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-        *("--vars", json.dumps({"as_of": as_of.isoformat()})),
+        *("--vars", json.dumps(variables)),
         *("--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-use-colors-file"),
         # Another as_of would discard the saved parse anyway, so it is not saved.
         *("--no-partial-parse", "--no-version-check", "--no-send-anonymous-usage-stats"),

@@ -1,14 +1,17 @@
+{{ config(materialized='incremental', unique_key='story_id', indexes=[{'columns': ['story_id']}]) }}
+
 with
 
 stories as (
 
-    select * from {{ ref('int_stories__versions_latest') }}
+    select * from {{ ref('int_stories__touched') }}
 
 ),
 
 readings as (
 
     select * from {{ ref('int_stories__readings_pivoted') }}
+    where story_id in (select stories.story_id from stories)
 
 ),
 

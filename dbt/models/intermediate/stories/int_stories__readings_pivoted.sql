@@ -1,8 +1,14 @@
+{{ config(
+    materialized='incremental',
+    unique_key=['story_id', 'captured_at'],
+    indexes=[{'columns': ['story_id', 'captured_at']}]
+) }}
+
 with
 
 replies as (
 
-    select * from {{ ref('stg_instagram__story_insight_replies') }}
+    select * from {{ ref('int_stories__replies_touched') }}
     where status in ('ok', 'withheld')
 
 ),
@@ -32,7 +38,7 @@ counts as (
         -- The API leaves out the parts of a breakdown that are 0: they are 0 when the others make up the total.
         max(value) filter (where metric = 'navigation')
         = coalesce(sum(value) filter (where metric like 'navigation:%'), 0) as has_whole_navigation
-    from {{ ref('stg_instagram__story_insights') }}
+    from {{ ref('int_stories__metrics_counted') }}
     group by story_id, captured_at
 
 )

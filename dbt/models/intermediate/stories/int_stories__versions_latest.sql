@@ -1,6 +1,13 @@
-{{ config(materialized='view') }}
+{{ config(materialized='incremental', unique_key='story_id') }}
 
 with
+
+new_rows as (
+
+    select * from {{ ref('int_landing__rows_new') }}
+    where table_name = 'stories'
+
+),
 
 versions as (
 
@@ -8,6 +15,7 @@ versions as (
         *,
         min(captured_at) over (partition by story_id) as first_seen_at
     from {{ ref('stg_instagram__stories') }}
+    where story_id in (select new_rows.story_id from new_rows)
 
 )
 

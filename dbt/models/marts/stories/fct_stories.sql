@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', unique_key='story_id', on_schema_change='fail') }}
+
 {% set any_withheld %}
     (stories.is_withheld {% for metric in metrics_asked_alone() %} or stories.{{ metric }}_withheld {% endfor %})
 {% endset %}
@@ -25,6 +27,12 @@ connections as (
 media as (
 
     select * from {{ ref('int_stories__media_latest') }}
+
+),
+
+touched as (
+
+    select story_id from {{ ref('int_stories__touched') }}
 
 )
 
@@ -61,3 +69,13 @@ from stories
 inner join accounts on stories.account_id = accounts.account_id
 left join connections on stories.account_id = connections.account_id
 left join media on stories.story_id = media.story_id
+{% if is_incremental() %}
+    left join touched on stories.story_id = touched.story_id
+    left join {{ this }} as standing on stories.story_id = standing.story_id
+    where
+        touched.story_id is not null
+        -- What the account says of the story changes without anything landing.
+        or standing.ig_user_id is distinct from accounts.ig_user_id
+        or standing.username is distinct from accounts.username
+        or (standing.consent_basis is not null) <> (connections.account_id is not null)
+{% endif %}

@@ -1,3 +1,36 @@
+{{ config(materialized='incremental', unique_key=['story_id', 'captured_at'], on_schema_change='fail') }}
+
+with
+
+readings as (
+
+    select * from {{ ref('int_stories__readings_pivoted') }}
+
+),
+
+new_rows as (
+
+    select * from {{ ref('int_landing__rows_new') }}
+    where table_name = 'stories'
+
+),
+
+-- The readings with new replies, and all of a story with new content, which may say that it was posted at another time.
+due as (
+
+    select
+        story_id,
+        captured_at
+    from {{ ref('int_stories__readings_touched') }}
+    union distinct
+    select
+        story_id,
+        captured_at
+    from readings
+    where story_id in (select new_rows.story_id from new_rows)
+
+)
+
 select
     readings.story_id,
     readings.captured_at,
@@ -9,5 +42,9 @@ select
         readings.{{ metric }}_withheld,
     {% endfor %}
     readings.is_withheld
-from {{ ref('int_stories__readings_pivoted') }} as readings
+from due
+inner join readings
+    on
+        due.story_id = readings.story_id
+        and due.captured_at = readings.captured_at
 inner join {{ ref('fct_stories') }} as stories on readings.story_id = stories.story_id

@@ -1,8 +1,10 @@
+{{ config(materialized='view') }}
+
 with
 
 replies as (
 
-    select * from {{ ref('stg_instagram__story_insight_replies') }}
+    select * from {{ ref('int_stories__replies_touched') }}
     where status = 'ok'
 
 ),

@@ -1,0 +1,35 @@
+{# The last build that ended well and how far it came, in the one row of a table: incremental models go on from it. #}
+{% macro start_build() -%}
+    {%- if flags.WHICH in ('build', 'run') -%}
+        -- dbt's clean-up before this hook rolls the role of the connection back.
+        set role {{ target.role }};
+        create table if not exists intermediate.last_build (
+            as_of timestamptz not null,
+            project text not null,
+            stories bigint not null,
+            story_insights bigint not null,
+            media_files bigint not null,
+            -- The latest moment of any build since, ended well or not: the tables may know what came until then.
+            reached_at timestamptz not null
+        );
+        delete from intermediate.last_build
+        where reached_at > {{ as_of() }}{% if flags.FULL_REFRESH %} or true{% endif %};
+        update intermediate.last_build set reached_at = {{ as_of() }};
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A column of that row as a literal, because the planner scans the whole history for a value that it cannot see.
+   `otherwise` is for a full refresh, which starts from nothing. #}
+{% macro last_build(column, otherwise) -%}
+    {%- set rows = [] -%}
+    {%- if execute -%}
+        {%- set rows = run_query("select " ~ column ~ "::text from intermediate.last_build").rows -%}
+        {%- if not rows and not flags.FULL_REFRESH -%}
+            {{ exceptions.raise_compiler_error(
+                "no build to go on from that is of " ~ var("as_of") ~ " or earlier -> pass --full-refresh"
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+    '{{ rows[0][0] if rows else otherwise }}'
+{%- endmacro %}

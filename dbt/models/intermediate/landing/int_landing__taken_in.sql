@@ -1,0 +1,24 @@
+{% set tables = ["stories", "story_insights", "media_files"] %}
+
+with
+
+-- A row that was captured after the moment of the build is not in it, so that the next one has to look there again.
+marks as (
+
+    select
+        table_name,
+        coalesce(min(landing_id) filter (where captured_at > {{ as_of() }}) - 1, max(landing_id)) as landing_id
+    from {{ ref('int_landing__rows_new') }}
+    group by table_name
+
+)
+
+select
+    {{ as_of() }} as as_of,
+    '{{ var("project", "") }}' as project,
+    {% for table in tables %}
+        coalesce(max(landing_id) filter (where table_name = '{{ table }}'), {{ last_build(table, 0) }}::bigint)
+            as {{ table }},
+    {% endfor %}
+    {{ as_of() }} as reached_at
+from marks
