@@ -19,9 +19,8 @@ from psycopg.rows import class_row
 from upath import UPath
 from urllib3.exceptions import HTTPError
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.vault import Vault
-from storykeep.capture import pools
 from storykeep.capture.asks import AskKey
 from storykeep.capture.tick import Tick
 from storykeep.clock import Clock

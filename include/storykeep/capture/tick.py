@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
-from storykeep.capture import incidents, known, pools
+from storykeep.capture import incidents, known
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
@@ -18,6 +18,7 @@ from storykeep.capture.refusals import Tally
 from storykeep.clock import Clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
+    GoneError,
     GraphError,
     PermissionMissingError,
     ReconnectError,
@@ -101,7 +102,8 @@ class Tick:
         if isinstance(error, ThrottledError):
             is_app = error.scope == "app"
             self._rest(pools.app_pool(connection.login_flavour) if is_app else connection.ig_user_id, error.wait)
-        if isinstance(error, ReconnectError | PermissionMissingError):
+        is_of_account = isinstance(error, ReconnectError | PermissionMissingError)
+        if is_of_account or (isinstance(error, GoneError) and not key_of(ask).story_id):
             ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
             if ended or isinstance(error, ReconnectError):
                 self.lost.add(account_id)
@@ -109,7 +111,7 @@ class Tick:
     def disbelieved(self, answers: Sequence[Answer], watch: Watch, weigh: Weigh) -> frozenset[AskKey]:
         """The asks whose answers are part of an incident of the platform."""
         odd = {key_of(answer.ask).account_id for answer in incidents.suspects(answers)}
-        evidence = weigh(answers, known.load(self.conn, odd, self.now) if odd else {})
+        evidence = weigh(answers, known.load(self.conn, odd, self.clock()) if odd else {})
         if not watch.judge(evidence):
             return frozenset()
         found = incidents.disbelieved(answers, evidence)
