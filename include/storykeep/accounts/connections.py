@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import class_row
 
 from storykeep.accounts.states import AFTER_REFUSAL, CAPTURED, GOODBYE, Reason, State
-from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError
+from storykeep.causes import Cause
+from storykeep.graph.errors import GoneError, GraphError, PermissionMissingError, ReconnectError
 from storykeep.settings import Flavour
 
 READ_SCOPE: dict[Flavour, str] = {"facebook": "instagram_basic", "instagram": "instagram_business_basic"}
@@ -16,6 +17,8 @@ INSIGHTS_SCOPE: dict[Flavour, str] = {
     "facebook": "instagram_manage_insights",
     "instagram": "instagram_business_manage_insights",
 }
+# An account may be out of sight for so long before a person is asked; an incident of the platform is over by then.
+GONE_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,9 @@ def react(
 ) -> bool:
     """End or degrade a connection whose token was just refused; says whether that changed it.
 
-    The first refusal counts: a connection that has ended keeps its reason. Other errors change nothing, and neither
-    does a refusal of insights while the token is known to hold their permission: it is about the one story.
+    The first refusal counts: a connection that has ended keeps its reason. Only an account that is out of sight is
+    given a day. Other errors change nothing, and neither does a refusal of insights while the token is known to hold
+    their permission: it is about the one story.
     """
     if isinstance(error, ReconnectError):
         reason = Reason(error.reason)
@@ -133,7 +137,37 @@ def react(
     if isinstance(error, PermissionMissingError):
         verdict = _without_permission(conn, account_id, error, at)
         return verdict is not None and mark(conn, account_id, *verdict, at, among=CAPTURED, used=used)
+    if isinstance(error, GoneError) and _is_lost(conn, account_id, at):
+        return mark(conn, account_id, State.NEEDS_ACTION, Reason.ACCOUNT_GONE, at, among=CAPTURED, used=used)
     return False
+
+
+def _is_lost(conn: psycopg.Connection, account_id: str, at: datetime) -> bool:
+    """Whether an account was out of sight a day ago already and has not been seen since.
+
+    A throttle in disguise does not last as long, and an outage of ours is no evidence.
+    """
+    row = conn.execute(
+        """
+        select count(*) > 0
+        from raw.story_listings as listings
+        join app.connections using (account_id)
+        left join app.account_clock using (account_id)
+        where
+            listings.account_id = %(account_id)s
+            and listings.status = 'failed' and listings.cause = %(cause)s
+            and listings.captured_at > %(day_before)s and listings.captured_at <= %(yesterday)s
+            and listings.captured_at > connections.connected_at
+            and (account_clock.listed_at is null or account_clock.listed_at < listings.captured_at)
+        """,
+        {
+            "account_id": account_id,
+            "cause": Cause.PERMISSION.value,
+            "yesterday": at - GONE_AFTER,
+            "day_before": at - 2 * GONE_AFTER,
+        },
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _without_permission(

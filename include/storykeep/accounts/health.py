@@ -12,6 +12,7 @@ from datetime import datetime
 import psycopg
 from pydantic import SecretStr
 
+from storykeep.accounts import pools
 from storykeep.accounts.alerts import Alert, due, lost_token, told, urgency
 from storykeep.accounts.connections import Held, held, mark
 from storykeep.accounts.states import AFTER_REFUSAL, FINAL, Reason
@@ -21,7 +22,7 @@ from storykeep.clock import Clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import tokens
 from storykeep.graph.client import GraphClient
-from storykeep.graph.errors import GraphError
+from storykeep.graph.errors import GraphError, ThrottledError
 from storykeep.settings import Flavour
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,9 @@ def check_tokens(
 ) -> list[Alert]:
     """Inspect and renew every connection, commit what was learned, and return the alerts that are not yet told.
 
-    An inspection that fails is no alert. Raises StorykeepError when nobody is to be told anything, but not one
-    token of a login flavour could be inspected: then its API is out of reach, or the app is set up wrongly.
+    Nothing is sent to a rate-limit pool that rests. An inspection that fails is no alert. Raises StorykeepError when
+    nobody is to be told anything, but not one token of a login flavour could be inspected: then its API is out of
+    reach, or the app is set up wrongly.
     """
     opened, lost = _open(held(conn), vault)
     failed: dict[Flavour, list[GraphError]] = defaultdict(list)
@@ -41,8 +43,14 @@ def check_tokens(
         client = clients.get(connection.login_flavour)
         if client is None:
             continue
+        if pools.blocked(conn, clock()) & {connection.ig_user_id, pools.app_pool(connection.login_flavour)}:
+            log.warning("%s: not inspected, as its rate-limit pool, or its app's, rests", connection.label)
+            continue
         try:
             _inspect(conn, vault, client, connection, token, clock())
+        except ThrottledError as error:
+            log.warning("%s: not inspected, which is tried again next time: %s", connection.label, error)
+            _rest(conn, connection, error, clock())
         except GraphError as error:
             log.warning("%s: not inspected, which is tried again next time: %s", connection.label, error)
             failed[connection.login_flavour].append(error)
@@ -101,6 +109,8 @@ def _renewed(
         new = renew(client, token, now)
     except GraphError as error:
         log.warning("%s: the token was not renewed, which is tried again next time: %s", old.label, error)
+        if isinstance(error, ThrottledError):
+            _rest(conn, old, error, now)
         return old
     kept = replace(old, token_encrypted=vault.lock(new.token), token_issued_at=now, token_expires_at=new.expires_at)
     conn.execute(
@@ -114,6 +124,13 @@ def _renewed(
     conn.commit()
     log.info("%s: the token was renewed, to last until %s", old.label, _minute(new.expires_at))
     return kept
+
+
+def _rest(conn: psycopg.Connection, connection: Held, error: ThrottledError, now: datetime) -> None:
+    """Let the throttled pool rest, for the capture too: calls made meanwhile would lengthen the block."""
+    pool = pools.app_pool(connection.login_flavour) if error.scope == "app" else connection.ig_user_id
+    pools.note(conn, {}, {pool: now + (error.wait or pools.REST)}, now)
+    conn.commit()
 
 
 def _minute(at: datetime | None) -> str:

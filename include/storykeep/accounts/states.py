@@ -42,6 +42,7 @@ class Reason(StrEnum):
     CHECKPOINTED = "checkpointed"
     UNCONFIRMED_USER = "unconfirmed_user"
     PAGE_ROLE_LOST = "page_role_lost"
+    ACCOUNT_GONE = "account_gone"
     MISSING_SCOPE = "missing_scope"
 
 
@@ -103,6 +104,12 @@ CONDITIONS: tuple[Condition, ...] = (
         Reason.PAGE_ROLE_LOST,
         "creator",
         f"get the role on the linked Facebook Page back, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.ACCOUNT_GONE,
+        "brand contact",
+        f"ask the creator whether the account is still there and a professional one, and then to {CONNECT}",
     ),
     Condition(
         State.NEEDS_ACTION,

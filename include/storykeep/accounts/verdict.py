@@ -85,7 +85,7 @@ def _still_refused(before: Held, after: Held) -> bool:
         return after.scopes is None
     if before.why is Reason.MISSING_SCOPE:
         return not missing_scopes(before.login_flavour, before.scopes)
-    return before.why is Reason.PAGE_ROLE_LOST
+    return before.why in (Reason.PAGE_ROLE_LOST, Reason.ACCOUNT_GONE)
 
 
 def _ends_soon(expires_at: datetime | None, now: datetime) -> bool:

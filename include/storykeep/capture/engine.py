@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 
 import psycopg
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, notices, pools
+from storykeep.capture import clocks, notices
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.planner import Plan, plan

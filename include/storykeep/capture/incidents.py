@@ -72,16 +72,19 @@ def of_listings(answers: Iterable[Answer], known: Mapping[str, Known]) -> Eviden
     An empty list tells something only where stories are known to run. An account that has not been listed well for a
     day tells nothing, as it may be lost for good; unless that holds for all, when something else must be the matter.
     """
-    fine, gone, empty = set(), set(), set()
+    fine: set[str] = set()
+    gone: set[str] = set()
+    empty: set[str] = set()
+    quiet: set[str] = set()  # an empty list of an account without known stories
     for answer in answers:
         account_id = key_of(answer.ask).account_id
         if isinstance(answer.error, GoneError):
             gone.add(account_id)
         elif is_empty(answer):
-            empty |= {account_id} if known.get(account_id, Known()).shown else set()
+            (empty if known.get(account_id, Known()).shown else quiet).add(account_id)
         elif answer.error is None:
             fine.add(account_id)
-    contradicting = (gone & known.keys()) | empty or (set() if fine else gone)
+    contradicting = (gone & known.keys()) | empty or (set() if fine or quiet else gone)
     return Evidence(frozenset(fine | contradicting), frozenset(contradicting))
 
 

@@ -23,6 +23,9 @@ from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, Story, StoryListing
 
+# The error code of "Please reduce the amount of data you're asking for", and of failures that nobody explains.
+TOO_MUCH = 1
+
 # What dbt and Postgres can read too; anything else would stop the builds of all accounts.
 _ID = re.compile("[0-9]{1,30}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:?[0-9]{2})")
@@ -92,10 +95,10 @@ def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
     error, nodes = _read(tick, answer, chunk)
     for node in nodes:
         _take_node(tick, answer, node, listing, chunk)
-    following = endpoints.next_page(answer.ask, answer.body)
+    following = _following(answer, error)
     if error is None and following is None and has_more(answer.body):
         error = UnreadableError("the listing goes on, but its pages lead nowhere new", raw=answer.raw)
-    if error is not None:
+    if error is not None and following is None:
         tick.settle(answer.ask, error)
         chunk.rows.append(_failed(tick, key_of(answer.ask).account_id, error, answer.api_version))
         chunk.failed.append(key_of(answer.ask).account_id)
@@ -104,6 +107,13 @@ def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
     else:
         chunk.rows.append(_complete(tick, answer, listing))
         chunk.complete.append(key_of(answer.ask).account_id)
+
+
+def _following(answer: Answer, error: GraphError | None) -> Ask | None:
+    """The page to be asked for next, which is the same with fewer rows when that one was too much for the API."""
+    if error is None:
+        return endpoints.next_page(answer.ask, answer.body)
+    return endpoints.smaller(answer.ask) if error.code == TOO_MUCH else None
 
 
 def _read(tick: Tick, answer: Answer, chunk: _Chunk) -> tuple[GraphError | None, list[Any]]:

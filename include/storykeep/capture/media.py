@@ -12,9 +12,8 @@ import psycopg
 from psycopg.rows import class_row
 from upath import UPath
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.vault import Vault
-from storykeep.capture import pools
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.download import OF_THE_FILE, MediaMissingError, fetch
 from storykeep.capture.side_by_side import side_by_side

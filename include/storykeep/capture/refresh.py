@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, pools
+from storykeep.capture import clocks
 from storykeep.capture.engine import summary
 from storykeep.capture.listing import list_stories
 from storykeep.capture.planner import StoryClock

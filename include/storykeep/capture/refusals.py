@@ -12,14 +12,20 @@ from storykeep.graph.client import Answer
 from storykeep.graph.metrics import STORY_GROUPS, MetricGroup, media_groups
 from storykeep.settings import Flavour
 
-_REQUIRED = frozenset(group.name for group in STORY_GROUPS)
+# Every story has these; the others are refused of many a story for reasons of its own.
+_EXPECTED = frozenset(group.name for group in STORY_GROUPS)
 # So many stories, and all that were asked, make a metric's refusal a matter of the API and not of the stories.
 LEAST_STORIES = 3
 
 
 def is_optional(group: str) -> bool:
-    """Whether a story counts as read without this group."""
-    return group.partition(":")[0] not in _REQUIRED
+    """Whether a story counts as read without this group: a breakdown that fails must not hold up the core."""
+    return _base(group) != "core"
+
+
+def _base(group: str) -> str:
+    """The group that a single metric (`core:reach`) was taken from."""
+    return group.partition(":")[0]
 
 
 def names(group: MetricGroup) -> tuple[str, ...]:
@@ -85,7 +91,9 @@ class Tally:
 
     def refused(self, answer: Answer) -> None:
         """Take in a refusal. One with a subcode, or another code than 100, has a reason in the story itself."""
-        if answer.error is not None and answer.error.code == 100 and answer.error.subcode is None:
+        if answer.error is None or (answer.error.code, answer.error.subcode) != (100, None):
+            return
+        if _base(key_of(answer.ask).group) in _EXPECTED:
             for name in names(group_of(answer.ask)):
                 self._refused[name][key_of(answer.ask).story_id] = answer
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from storykeep.accounts import registry
+from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
-from storykeep.capture import incidents, known, pools
+from storykeep.capture import incidents, known
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
@@ -19,6 +19,7 @@ from storykeep.capture.side_by_side import side_by_side
 from storykeep.clock import Clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
+    GoneError,
     GraphError,
     PermissionMissingError,
     ReconnectError,
@@ -119,7 +120,8 @@ class Tick:
         if isinstance(error, ThrottledError):
             is_app = error.scope == "app"
             self._rest(pools.app_pool(connection.login_flavour) if is_app else connection.ig_user_id, error.wait)
-        if isinstance(error, ReconnectError | PermissionMissingError):
+        is_of_account = isinstance(error, ReconnectError | PermissionMissingError)
+        if is_of_account or (isinstance(error, GoneError) and not key_of(ask).story_id):
             ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
             if ended or isinstance(error, ReconnectError):
                 self.lost.add(account_id)
@@ -131,7 +133,7 @@ class Tick:
         of many to judge.
         """
         odd = {key_of(answer.ask).account_id for answer in incidents.suspects(answers)}
-        evidence = weigh(answers, known.load(self.conn, odd, self.now) if odd else {})
+        evidence = weigh(answers, known.load(self.conn, odd, self.clock()) if odd else {})
         if not (watch.judge(evidence) or (self.is_of_one and evidence.contradicting)):
             return frozenset()
         found = incidents.disbelieved(answers, evidence)

@@ -2,9 +2,12 @@
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
+
+from pydantic import SecretStr
 
 from storykeep.graph.asks import Answer, Ask, answer_of
 from storykeep.graph.auth import app_token, proof
@@ -15,18 +18,23 @@ from storykeep.graph.errors import (
     RequestError,
     ThrottledError,
     TransientError,
+    UnreachableError,
     UnreadableError,
 )
 from storykeep.graph.replies import Reply, Result, read
 from storykeep.graph.retry import Retry, is_worth_another
 from storykeep.graph.scopes import needed_scope
-from storykeep.graph.transport import Transport
+from storykeep.graph.transport import READ_SECONDS, Transport
+from storykeep.graph.usage import Usage
 from storykeep.settings import GraphSettings
 
 MAX_ITEMS = 50
 # Requests that finding the culprits of a failing batch may cost: three lone ones among 50, or a dead API's price.
 SEARCH_REQUESTS = 32
-SEARCH_SECONDS = 30.0  # after which nothing is halved any more: a slow API must not hold up the others' turn
+# What got no reply in time is sent again in pieces of so many items, and a piece that gets none item by item.
+PIECE = 5
+PIECE_SECONDS = 8.0  # that a part of a batch is waited for; the whole one has READ_SECONDS
+CHUNK_SECONDS = 60.0  # for a whole batch and its parts: a slow API must not hold up the others' turn
 
 
 class _Outcome:
@@ -37,9 +45,9 @@ class _Outcome:
         self._results: dict[int, Result] = {}
         self._blocks = Blocks()
 
-    def note(self, group: Sequence[int], got: Sequence[Result] | GraphError) -> None:
-        """Keep the results of a group, or the error of the request that carried it."""
-        results = [_of_the_whole(got, len(group))] * len(group) if isinstance(got, GraphError) else got
+    def note(self, group: Sequence[int], got: Sequence[Result] | Result) -> None:
+        """Keep the results of a group, or the result of the request that carried it and failed."""
+        results = [_of_the_whole(got, len(group))] * len(group) if isinstance(got, Result) else got
         self._results.update(zip(group, results, strict=True))
         self._blocks.note(self._answer(index) for index in group)
 
@@ -76,74 +84,87 @@ class Batch:
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer]:
         """One answer to each ask, in order. Raises nothing of its own."""
+        end = self._retry.monotonic() + CHUNK_SECONDS
         outcome = _Outcome(asks)
-        unfinished = self._first(asks, outcome)
+        unfinished = self._first(asks, outcome, end)
         for attempt in range(1, self._retry.attempts):
             unfinished = outcome.sendable(unfinished)
-            if not unfinished:
+            wait = self._retry.wait(attempt)
+            if not unfinished or self._retry.monotonic() + wait + READ_SECONDS > end:
                 break
-            self._retry.sleep(self._retry.wait(attempt))
+            self._retry.sleep(wait)
             again = self._post([asks[index] for index in unfinished])
-            if isinstance(again, GraphError) and not isinstance(again, ThrottledError):
+            if not isinstance(again, Result) or isinstance(again.error, ThrottledError):
+                outcome.note(unfinished, again)
+                unfinished = outcome.unfinished(unfinished)
+            elif not is_worth_another(again):
                 break  # the items keep what they last got
-            outcome.note(unfinished, again)
-            unfinished = outcome.unfinished(unfinished)
         return outcome.answers()
 
-    def _first(self, asks: Sequence[Ask], outcome: "_Outcome") -> list[int]:
+    def _first(self, asks: Sequence[Ask], outcome: _Outcome, end: float) -> list[int]:
         """Finds a result for each position; returns those that the API left unfinished although it answered.
 
-        A batch that fails as a whole is halved, again and again, until the items at fault stand alone.
+        A batch that fails as a whole is divided, again and again, until the items at fault stand alone. A part that
+        there is no time for keeps the error of the last request that it was in.
         """
         unfinished: list[int] = []
         groups = deque([list(range(len(asks)))])
-        spare, end = SEARCH_REQUESTS, self._retry.monotonic() + SEARCH_SECONDS
-        while groups:
+        spare = SEARCH_REQUESTS
+        while groups and self._retry.monotonic() + PIECE_SECONDS <= end:
             group = outcome.sendable(groups.popleft())
             if not group:
                 continue
-            got = self._post([asks[index] for index in group], retried=len(group) == len(asks))
-            if not isinstance(got, GraphError):
-                outcome.note(group, got)
+            sent = [asks[index] for index in group]
+            is_whole = len(group) == len(asks)
+            got = self._post(sent, attempts=self._retry.attempts) if is_whole else self._post(sent, PIECE_SECONDS)
+            outcome.note(group, got)
+            if not isinstance(got, Result):
                 unfinished += outcome.unfinished(group)
                 continue
-            may_search = spare >= 2 and self._retry.monotonic() < end and _may_be_one_item(got)
-            if len(group) > 1 and may_search:
-                spare -= 2
-                middle = len(group) // 2
-                groups += (group[:middle], group[middle:])
-            else:
-                outcome.note(group, got)
+            parts = _parts(group, got.error)
+            if len(parts) <= spare:
+                spare -= len(parts)
+                groups += parts
         return sorted(unfinished)
 
-    def _post(self, asks: Sequence[Ask], *, retried: bool = False) -> list[Result] | GraphError:
-        """The items' results, or the error of the request as a whole."""
+    def _post(self, asks: Sequence[Ask], seconds: float | None = None, *, attempts: int = 1) -> list[Result] | Result:
+        """The items' results, or the request's own, which holds the error."""
         form = self._form | {"batch": json.dumps([self._item(ask) for ask in asks], separators=(",", ":"))}
-        secrets = (form["access_token"], self._secret, *(ask.token.get_secret_value() for ask in asks))
-        whole = self._retry.result(lambda: self._once(form, secrets)) if retried else self._once(form, secrets)
+        secrets = [
+            secret for token in (app_token(self._api), *(ask.token for ask in asks)) for secret in self._secrets(token)
+        ]
+        retry = replace(self._retry, attempts=attempts)
+        whole = retry.result(lambda: self._once(form, secrets, seconds))
         if whole.error:
-            return _of_the_app(whole.error)
+            return replace(whole, error=_of_the_app(whole.error))
         if len(whole.body) != len(asks):
-            return UnreadableError(f"a batch of {len(asks)} was answered with {len(whole.body)} items", raw=whole.raw)
-        return [self._result(ask, item) for ask, item in zip(asks, whole.body, strict=True)]
+            what = f"a batch of {len(asks)} was answered with {len(whole.body)} items"
+            return replace(whole, body=None, error=UnreadableError(what, raw=whole.raw))
+        return [self._result(ask, item, whole.usage) for ask, item in zip(asks, whole.body, strict=True)]
 
-    def _once(self, form: Mapping[str, str], secrets: Iterable[str]) -> Result:
+    def _once(self, form: Mapping[str, str], secrets: Sequence[str], seconds: float | None) -> Result:
         try:
-            reply = self._transport.post(f"{self._api.base_url}/{self._api.version}/", form)
+            reply = self._transport.post(f"{self._api.base_url}/{self._api.version}/", form, seconds=seconds)
         except GraphError as error:
             return Result(error=error, raw=getattr(error, "raw", b""))
         return read(reply, secrets=secrets, shape=list)
 
-    @property
-    def _secret(self) -> str:
-        return self._api.app_secret.get_secret_value()
+    def _secrets(self, token: SecretStr) -> list[str]:
+        """Every value of a request with this token that an error might echo and that must not be seen."""
+        own = [token.get_secret_value(), self._api.app_secret.get_secret_value()]
+        return [*own, *proof(self._api, token).values()]
 
     def _item(self, ask: Ask) -> dict[str, str]:
         token = {"access_token": ask.token.get_secret_value()}
         query = urlencode({**ask.params, **token, **proof(self._api, ask.token)})
         return {"method": "GET", "relative_url": f"{self._api.version}/{ask.path}?{query}"}
 
-    def _result(self, ask: Ask, item: Any) -> Result:
+    def _result(self, ask: Ask, item: Any, outer: Usage | None) -> Result:
+        """An item's result. Of its app's pool the reply as a whole may tell, too."""
+        result = self._read(ask, item)
+        return replace(result, usage=(result.usage or Usage()).with_app_of(outer)) if outer else result
+
+    def _read(self, ask: Ask, item: Any) -> Result:
         if item is None:
             return Result(error=TransientError("the batch ended before this item was done"))
         reply = _item_reply(item)
@@ -151,7 +172,7 @@ class Batch:
             raw = json.dumps(item).encode()
             return Result(error=UnreadableError("a batch item of an unknown shape", raw=raw), raw=raw)
         scope = needed_scope(self._api.flavour, ask.path)
-        return read(reply, scope=scope, secrets=(ask.token.get_secret_value(), self._secret))
+        return read(reply, scope=scope, secrets=self._secrets(ask.token))
 
 
 def _item_reply(item: Any) -> Reply | None:
@@ -175,14 +196,32 @@ def _of_the_app(error: GraphError) -> GraphError:
     return RequestError(f"the API refused the app itself: {error.message}", **known)
 
 
-def _of_the_whole(error: GraphError, size: int) -> Result:
-    """The result of each of the items that a failed request carried.
+def _of_the_whole(result: Result, size: int) -> Result:
+    """The result of each of the items that a failed request carried: its error, and what it told of the app's pool.
 
     The bytes are kept for a lone item only: those of several accounts must not be filed under each of them.
     """
-    return Result(error=error, raw=getattr(error, "raw", b"") if size == 1 else b"")
+    usage = Usage(result.usage.app) if result.usage else None
+    return Result(error=result.error, raw=result.raw if size == 1 else b"", usage=usage)
 
 
-def _may_be_one_item(error: GraphError) -> bool:
-    """Whether a smaller batch may do better. Not when the app itself is refused or throttled."""
-    return isinstance(error, TransientError | UnreadableError | RefusedError) or error.status == 413
+def _parts(group: list[int], error: GraphError | None) -> list[list[int]]:
+    """What a failed group is divided into; nothing when a smaller one would do no better.
+
+    What is slow by one item alone is not halved: each slow half would cost its whole time again.
+    """
+    if len(group) == 1 or not _may_be_one_item(error):
+        return []
+    size = (len(group) + 1) // 2
+    if isinstance(error, UnreachableError):
+        size = PIECE if len(group) > PIECE else 1
+    return [group[start : start + size] for start in range(0, len(group), size)]
+
+
+def _may_be_one_item(error: GraphError | None) -> bool:
+    """Whether fewer items may fare better. Not when the app itself is refused or throttled, or nothing was sent."""
+    if isinstance(error, UnreachableError):
+        return error.sent
+    return isinstance(error, TransientError | UnreadableError | RefusedError) or (
+        error is not None and error.status == 413
+    )

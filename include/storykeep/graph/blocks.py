@@ -21,7 +21,7 @@ class Blocks:
         for answer in answers:
             if answer.usage:
                 self._bar(answer.ask.pool, _full(answer.usage.app, "app"))
-                self._bar(answer.ask.pool, _full(answer.usage.pools.get(answer.ask.pool), "account"))
+                self._bar(answer.ask.pool, _full(answer.usage.of(answer.ask.pool), "account"))
             if isinstance(answer.error, ThrottledError):
                 self._bar(answer.ask.pool, answer.error)
 

@@ -127,7 +127,8 @@ class GraphClient:
     def _secrets(self, params: Mapping[str, str], token: SecretStr | None) -> list[str]:
         """Every value that an error message might echo and that must not be seen."""
         hidden = [value for name, value in params.items() if name.endswith(("token", "secret", "code"))]
-        return [*hidden, self.api.app_secret.get_secret_value(), *([token.get_secret_value()] if token else [])]
+        own = [token.get_secret_value(), *proof(self.api, token).values()] if token else []
+        return [*hidden, self.api.app_secret.get_secret_value(), *own]
 
 
 def _checked(asks: Sequence[Ask], blocks: Blocks, send: Callable[[list[Ask]], list[Answer]]) -> list[Answer]:

@@ -11,15 +11,16 @@ from storykeep.graph.asks import Ask
 from storykeep.graph.fields import PROFILE_FIELDS, STORY_FIELDS, TAGGED_FIELDS, media_fields
 from storykeep.graph.metrics import AccountGroup, MetricGroup, Product
 from storykeep.graph.paging import next_page as next_page
+from storykeep.graph.paging import smaller as smaller
 from storykeep.settings import Flavour
 
 PAGE_SIZE = "100"
 LONGEST_RANGE = timedelta(days=30)
 
 
-def stories(ig_user_id: str, token: SecretStr, *, key: Hashable, after: str | None = None) -> Ask:
-    """A page of an account's live stories (younger than 24 h), newest first."""
-    return Ask(key, token, f"{_id(ig_user_id)}/stories", _page(STORY_FIELDS, after), ig_user_id)
+def stories(ig_user_id: str, token: SecretStr, *, key: Hashable) -> Ask:
+    """The first page of an account's live stories (younger than 24 h), newest first."""
+    return Ask(key, token, f"{_id(ig_user_id)}/stories", _page(STORY_FIELDS), ig_user_id)
 
 
 def story(story_id: str, token: SecretStr, *, pool: str, key: Hashable) -> Ask:
@@ -35,10 +36,9 @@ def media(
     key: Hashable,
     since: datetime | None = None,
     until: datetime | None = None,
-    after: str | None = None,
 ) -> Ask:
-    """A page of an account's posts and reels, newest first, at most its newest 10,000; no stories."""
-    params = _page(media_fields("FEED", flavour), after) | _range(since, until)
+    """The first page of an account's posts and reels, newest first, at most its newest 10,000; no stories."""
+    params = _page(media_fields("FEED", flavour)) | _range(since, until)
     return Ask(key, token, f"{_id(ig_user_id)}/media", params, ig_user_id)
 
 
@@ -47,9 +47,9 @@ def media_node(media_id: str, token: SecretStr, product: Product, flavour: Flavo
     return Ask(key, token, _id(media_id), {"fields": media_fields(product, flavour)}, pool)
 
 
-def tags(ig_user_id: str, token: SecretStr, *, key: Hashable, after: str | None = None) -> Ask:
-    """A page of the media in which the account is tagged. This edge sends cursors but never a link."""
-    return Ask(key, token, f"{_id(ig_user_id)}/tags", _page(TAGGED_FIELDS, after), ig_user_id, by_hand=True)
+def tags(ig_user_id: str, token: SecretStr, *, key: Hashable) -> Ask:
+    """The first page of the media in which the account is tagged. This edge sends cursors but never a link."""
+    return Ask(key, token, f"{_id(ig_user_id)}/tags", _page(TAGGED_FIELDS), ig_user_id, by_hand=True)
 
 
 def insights(media_id: str, token: SecretStr, group: MetricGroup, *, pool: str, key: Hashable) -> Ask:
@@ -83,8 +83,8 @@ def profile(ig_user_id: str, token: SecretStr, flavour: Flavour, *, key: Hashabl
     return Ask(key, token, _id(ig_user_id), {"fields": PROFILE_FIELDS[flavour]}, ig_user_id)
 
 
-def _page(fields: str, after: str | None) -> dict[str, str]:
-    return {"fields": fields, "limit": PAGE_SIZE} | ({"after": after} if after else {})
+def _page(fields: str) -> dict[str, str]:
+    return {"fields": fields, "limit": PAGE_SIZE}
 
 
 def _id(text: str) -> str:

@@ -114,18 +114,18 @@ class UnreadableError(GraphError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table. subcode None matches any; a text must stand in the message, in any case."""
+    """One row of the table. A code or subcode of None matches any; a text must stand in the message, in any case."""
 
-    code: int
+    code: int | None
     subcode: int | None
     text: str
     kind: type[GraphError]
     why: str
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
-    def matches(self, subcode: int | None, message: str) -> bool:
-        """Whether an error of this code belongs to this row."""
-        return self.subcode in (None, subcode) and self.text in message.lower()
+    def matches(self, code: int | None, subcode: int | None, message: str) -> bool:
+        """Whether an error belongs to this row."""
+        return self.code in (None, code) and self.subcode in (None, subcode) and self.text in message.lower()
 
 
 def _throttled(code: int, scope: Scope, why: str, **details: Any) -> Rule:
@@ -138,6 +138,8 @@ def _reconnect(code: int, subcode: int | None, reason: Reason, why: str) -> Rule
 
 # The first row that matches decides, so a code's particular cases stand before its general one.
 RULES: tuple[Rule, ...] = (
+    # Seen with this subcode on many stories, but its code was never written down.
+    Rule(None, 2207086, "", RefusedError, "facebook_views of media that was not shared to Facebook"),
     Rule(1, None, "", TransientError, "unknown error, or too much data asked for at once"),
     Rule(2, None, "", TransientError, "service unavailable"),
     Rule(3, None, "", RequestError, "the app lacks a capability"),
@@ -152,7 +154,6 @@ RULES: tuple[Rule, ...] = (
     Rule(100, None, "appsecret_proof", RequestError, "the app secret does not fit the app"),
     Rule(100, 33, "", GoneError, "missing, no permission, or a throttle in disguise"),
     Rule(100, 2108006, "", RefusedError, "media from before the account became professional"),
-    Rule(100, 2207086, "", RefusedError, "facebook_views of media that was not shared to Facebook"),
     Rule(100, None, "", RefusedError, "bad parameter, field or metric: ask metric by metric"),
     _reconnect(102, None, "token_invalid", "session invalid"),
     Rule(104, None, "", RequestError, "token or signature missing from the request"),
@@ -188,7 +189,7 @@ def classify(
     code, subcode = _number(envelope.get("code")), _number(envelope.get("error_subcode", envelope.get("subcode")))
     message = _message(envelope) or f"HTTP {status} without an error message"
     known = {"code": code, "subcode": subcode, "status": status}
-    found = next((rule for rule in RULES if rule.code == code and rule.matches(subcode, message)), None)
+    found = next((rule for rule in RULES if rule.matches(code, subcode, message)), None)
     message = redact(message, secrets)
     if found is None:
         return _by_status(status, message, known, transient=envelope.get("is_transient") is True, wait=wait)

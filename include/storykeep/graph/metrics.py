@@ -10,7 +10,6 @@ from typing import Literal, Self
 from storykeep.settings import FLAVOURS, Flavour
 
 Product = Literal["STORY", "FEED", "REELS"]
-Unit = Literal["count", "milliseconds", "percent"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,6 @@ class Metric:
     breakdown: str | None = None
     flavours: tuple[Flavour, ...] = FLAVOURS
     media_types: tuple[str, ...] | None = None
-    unit: Unit = "count"
 
 
 MEDIA_METRICS: tuple[Metric, ...] = (
@@ -76,8 +74,8 @@ MEDIA_METRICS: tuple[Metric, ...] = (
     Metric("profile_visits", ("STORY", "FEED")),
     Metric("total_interactions"),
     Metric("reposts"),
-    Metric("ig_reels_avg_watch_time", ("REELS",), unit="milliseconds"),
-    Metric("ig_reels_video_view_total_time", ("REELS",), unit="milliseconds"),
+    Metric("ig_reels_avg_watch_time", ("REELS",)),
+    Metric("ig_reels_video_view_total_time", ("REELS",)),
     Metric("navigation", ("STORY",), breakdown="story_navigation_action_type"),
     Metric("profile_activity", ("STORY", "FEED"), core=False, breakdown="action_type"),
     Metric("link_clicks", ("STORY",), core=False, flavours=("facebook",)),
@@ -87,7 +85,7 @@ MEDIA_METRICS: tuple[Metric, ...] = (
     # Both are refused for media that was not shared to Facebook.
     Metric("facebook_views", core=False),
     Metric("crossposted_views", ("REELS",), core=False),
-    Metric("reels_skip_rate", ("REELS",), core=False, unit="percent"),  # "in development" at Meta
+    Metric("reels_skip_rate", ("REELS",), core=False),  # "in development" at Meta
 )
 
 

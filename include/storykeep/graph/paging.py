@@ -9,6 +9,7 @@ from storykeep.graph.asks import Answer, Ask
 from storykeep.graph.errors import UnreadableError
 
 MAX_PAGES = 100
+SMALL_PAGE = "25"
 
 
 def next_page(ask: Ask, body: Any) -> Ask | None:
@@ -24,6 +25,13 @@ def next_page(ask: Ask, body: Any) -> Ask | None:
     if cursor is None or cursor in seen or len(seen) + 1 >= MAX_PAGES:
         return None
     return replace(ask, params={**ask.params, "after": cursor}, cursors=(*seen, cursor))
+
+
+def smaller(ask: Ask) -> Ask | None:
+    """The same page of a list with fewer rows, for when the API finds it too much; None when there is none."""
+    if ask.params.get("limit") in (None, SMALL_PAGE):
+        return None
+    return replace(ask, params={**ask.params, "limit": SMALL_PAGE})
 
 
 def has_more(body: Any, *, by_hand: bool = False) -> bool:

@@ -17,7 +17,7 @@ from storykeep.graph.replies import Reply
 
 CONNECT_SECONDS = 3.05  # just over TCP's first retransmission
 READ_SECONDS = 20.0  # between two pieces of a reply; a batch of 50 takes seconds
-WHOLE_SECONDS = 40.0  # for a body that drips in
+WHOLE_SECONDS = 40.0  # for a reply that drips in, headers and all
 MAX_BYTES = 20 * 1024 * 1024
 KEPT_BYTES = 64 * 1024  # of a body that is too long
 _PIECE = 64 * 1024
@@ -47,9 +47,11 @@ class Transport:
         """Send a GET. Raises UnreachableError, UnreadableError (too long, garbled) or RequestError."""
         return self._send("GET", url, params=params, token=token)
 
-    def post(self, url: str, form: Mapping[str, str], token: SecretStr | None = None) -> Reply:
-        """Send a form. Raises as `get`."""
-        return self._send("POST", url, form=form, token=token)
+    def post(
+        self, url: str, form: Mapping[str, str], token: SecretStr | None = None, *, seconds: float | None = None
+    ) -> Reply:
+        """Send a form, and wait `seconds`, or READ_SECONDS, for each piece of the reply. Raises as `get`."""
+        return self._send("POST", url, form=form, token=token, seconds=seconds)
 
     def delete(self, url: str, params: Mapping[str, str], token: SecretStr | None) -> Reply:
         """Send a DELETE. Raises as `get`."""
@@ -63,9 +65,11 @@ class Transport:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         token: SecretStr | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         self._breaker.check()
         failure: GraphError
+        deadline = self._monotonic() + WHOLE_SECONDS
         try:
             with self._session.request(
                 method,
@@ -73,11 +77,11 @@ class Transport:
                 params=params,
                 data=form,
                 auth=Bearer(token),
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=(CONNECT_SECONDS, seconds or READ_SECONDS),
                 allow_redirects=False,  # the API has none; a redirect would carry the form, tokens and all, elsewhere
                 stream=True,
             ) as response:
-                reply = self._reply(response)
+                reply = self._reply(response, deadline)
                 self._breaker.replied()
                 return reply
         except _BROKEN as error:
@@ -85,13 +89,12 @@ class Transport:
         # Raised outside the handler: the original's text quotes the URL, and must not hang on as its context.
         raise failure
 
-    def _reply(self, response: requests.Response) -> Reply:
+    def _reply(self, response: requests.Response, deadline: float) -> Reply:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, self._read(response))
+        return Reply(response.status_code, headers, self._read(response, deadline))
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
         """The body, piece by piece as it arrives, so that neither a flood nor a drip outlasts its bounds."""
-        deadline = self._monotonic() + WHOLE_SECONDS
         body = bytearray()
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece

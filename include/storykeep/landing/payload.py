@@ -36,7 +36,7 @@ def decode(raw: bytes) -> Any:
     `fault()`, so that its neighbours can be kept.
     """
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_refuse)
     except UnicodeDecodeError as error:
         raise UnlandableError(f"not UTF-8 at byte {error.start}") from None
     except (ValueError, RecursionError) as error:

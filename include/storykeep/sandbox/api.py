@@ -10,35 +10,39 @@ from datetime import datetime
 from typing import Any
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.calls import Call, Reply, to_json
+from storykeep.sandbox.calls import VERSION, Call, Reply, to_json
 from storykeep.sandbox.clock import VirtualClock
 from storykeep.sandbox.edges.callers import authenticate, check_scope
 from storykeep.sandbox.edges.posts import check_posted
 from storykeep.sandbox.edges.stories import check_in_sight
 from storykeep.sandbox.errors import (
     ApiError,
+    no_active_token,
     no_such_object,
     unknown_path,
     unsupported_method,
 )
-from storykeep.sandbox.faults import Fault, Faults, mar, spoil
+from storykeep.sandbox.faults import Fault, Faults, Struck, mar, spoil
 from storykeep.sandbox.fields import Field
 from storykeep.sandbox.log import Log
 from storykeep.sandbox.routes import KINDS, ROUTES
 from storykeep.sandbox.tokens import INSIGHTS_SCOPE, Grant
 from storykeep.sandbox.usage import Usage
+from storykeep.sandbox.versions import served
 from storykeep.sandbox.view import Params, Route, State, View
 from storykeep.sandbox.world.accounts import Account, Flavour
 from storykeep.sandbox.world.pages import Page, sees
 from storykeep.sandbox.world.posts import Child, Post
 from storykeep.sandbox.world.stories import Story
 
-_FRESH = [
+FRESH = [
     ("Cache-Control", "private, no-cache, no-store, must-revalidate"),
     ("Expires", "Sat, 01 Jan 2000 00:00:00 GMT"),
     ("Pragma", "no-cache"),
     ("Access-Control-Allow-Origin", "*"),
+    ("Vary", "Accept-Encoding"),
 ]
+"""Headers of every good answer; its ETag comes with them."""
 _METHODS = ("GET", "POST", "DELETE")
 _TABLE: Mapping[tuple[Flavour, str], Route] = {(host, route.call): route for route in ROUTES for host in route.hosts}
 
@@ -85,17 +89,21 @@ class Api:
 
     def _reply(self, call: Call, target: _Target, fault: Fault | None, now: datetime) -> tuple[Reply, ApiError | None]:
         try:
-            spoiled = spoil(fault) if fault else None
+            spoiled = spoil(fault, Struck(call.host, call.path.partition("/")[0], now)) if fault else None
             body = spoiled or self._body(call, target, now)
         except ApiError as error:
             return self.refuse(error, call.host), error
         if not isinstance(body, Reply):
-            body = Reply(200, to_json(body), headers=list(_FRESH))
+            text = to_json(body)
+            body = Reply(200, text, headers=[*FRESH, ("ETag", _etag(text))])
         return body, None
 
     def _target(self, call: Call) -> _Target:
         """Find out what a call is for."""
+        if served(call.version, self.clock.now()) is None:
+            return _Target("unknown", problem=unknown_path(f"{call.version}/{call.path}"))
         first, *rest = call.segments or ("",)
+        first = "me" if self._is_caller(call, first) else first
         subject = self._object(call, first)
         kind = KINDS.get(type(subject), first)
         path = "/".join([kind, *rest])
@@ -108,6 +116,11 @@ class Api:
         if first.isdecimal() and subject is None:
             return _Target(rest[0] if rest else "node", problem=no_such_object(first))
         return _Target("unknown", problem=unknown_path(call.path))
+
+    def _is_caller(self, call: Call, name: str) -> bool:
+        """Whether an id is that of the Facebook person whose token it is, who is `me`."""
+        grant = self.state.tokens.find(call.token) if call.token and call.host == "facebook" else None
+        return grant is not None and grant.kind == "USER" and grant.account.user_id == name
 
     def _object(self, call: Call, name: str) -> Any:
         """The object of an id; `me` is one on the instagram host, and the Page with a Page token."""
@@ -130,14 +143,14 @@ class Api:
     def _usage_headers(
         self, call: Call, route: Route | None, account: Account | None, error: ApiError | None, now: datetime
     ) -> list[tuple[str, str]]:
-        """The account's pool on Instagram reads; on the facebook host also the app's."""
-        headers = [("facebook-api-version", call.version)]
+        """The account's pool on Instagram reads; on the facebook host, and where it is used up, also the app's."""
+        headers = [("facebook-api-version", served(call.version, now) or VERSION)]
         of_account = route is not None and route.pool == "account"
-        if call.host == "facebook" or not of_account:
-            blocked = error is not None and error.code == 4
+        blocked = error is not None and error.code == 4
+        if call.host == "facebook" or not of_account or blocked:
             headers.append(self._usage.app_header(now, counts=not of_account, blocked=blocked))
         if of_account and account is not None:
-            minutes = error.retry_minutes if error is not None and error.code == 80002 else 0
+            minutes = error.retry_minutes if error is not None and error.code == 80002 else None
             headers.append(self._usage.pool_header(account, now, minutes))
         return headers
 
@@ -152,6 +165,8 @@ class Api:
             raise target.problem  # the instagram host looks at the token first
         grant = None
         if route is None or route.needs_token:
+            if not call.token and call.segments[:1] == ("me",):
+                raise no_active_token()
             grant = authenticate(self.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), now)
         if route is None:
             raise target.problem or unknown_path(call.path)
@@ -196,6 +211,10 @@ class Api:
 def _is_silent(view: View) -> bool:
     """Whether a missing insights permission is not told."""
     return switches.SILENT_INSIGHTS and not view.caller.allows(INSIGHTS_SCOPE[view.call.host], view.now)
+
+
+def _etag(body: str) -> str:
+    return f'"{hashlib.blake2b(body.encode(), digest_size=20).hexdigest()}"'
 
 
 def _owner(subject: Any) -> Account:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from storykeep.sandbox import switches
-from storykeep.sandbox.api import Api
-from storykeep.sandbox.calls import Call, Reply, to_json
+from storykeep.sandbox.api import FRESH, Api
+from storykeep.sandbox.calls import Call, Reply, read_json, to_json
 from storykeep.sandbox.edges.callers import check_caller
 from storykeep.sandbox.errors import ApiError, bad_parameter, dependency_failed
 from storykeep.sandbox.faults import mar, spoil
@@ -49,7 +48,7 @@ def _answers(api: Api, call: Call) -> Reply:
     with_headers = call.params.get("include_headers", "true").lower() not in ("false", "0")
     batch = _Batch(call, with_headers, frozenset(name for item in items for name in _needs(item)))
     answers = [_answer_item(api, batch, item) for item in items]
-    return Reply(200, to_json(answers), delay=batch.delay)
+    return Reply(200, to_json(answers), headers=list(FRESH), delay=batch.delay)
 
 
 def _items(api: Api, call: Call) -> list[dict[str, Any]]:
@@ -57,7 +56,7 @@ def _items(api: Api, call: Call) -> list[dict[str, Any]]:
         raise bad_parameter("Batch requests are not supported on this host")
     check_caller(api.state.tokens, call.host, call.token, call.params.get("appsecret_proof"), api.clock.now())
     try:
-        items = json.loads(call.params.get("batch", ""))
+        items = read_json(call.params.get("batch", ""))
     except ValueError:
         raise bad_parameter("param batch must be an array.") from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -91,10 +90,15 @@ def _answer_item(api: Api, batch: _Batch, item: dict[str, Any]) -> dict[str, Any
     return answer
 
 
+def _failed(reply: Reply) -> bool:
+    """Whether nothing can build on a reply."""
+    return reply.status >= 400 or reply.cut or reply.lost
+
+
 def _reply(api: Api, batch: _Batch, item: dict[str, Any]) -> Reply:
     outer = batch.call
     try:
-        if any(name not in batch.done or batch.done[name].status >= 400 for name in _needs(item)):
+        if any(name not in batch.done or _failed(batch.done[name]) for name in _needs(item)):
             raise dependency_failed()
         url, form = (fill(str(item.get(part, "")), batch.done) for part in ("relative_url", "body"))
     except ApiError as error:

@@ -28,8 +28,9 @@ class Call:
     @classmethod
     def make(cls, host: Flavour, method: str, path: str, params: dict[str, str], token: str | None) -> Call:
         """Take a path apart; without a version it is the default one."""
-        params = {name: _plain(value) for name, value in params.items()}
-        segments = tuple(part for part in path.split("/") if part)
+        params = {_whole(name): _plain(_whole(value)) for name, value in params.items()}
+        segments = tuple(part for part in _whole(path).split("/") if part)
+        token = token if token is None else _whole(token)
         if segments and _VERSION.fullmatch(segments[0]):
             return cls(host, method, segments[0], segments[1:], params, token)
         return cls(host, method, VERSION, segments, params, token)
@@ -53,12 +54,29 @@ class Reply:
     delay: float = 0.0
 
 
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _whole(text: str) -> str:
+    """Halves of characters, which JSON can hold and no reply can, become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _plain(value: str) -> str:
     """A parameter as written by most: lists may also come as JSON, as Meta's SDK sends them."""
     if not value.startswith('["'):
         return value
     try:
-        members = json.loads(value)
+        members = read_json(value)
     except ValueError:
         return value
     return ",".join(map(str, members))

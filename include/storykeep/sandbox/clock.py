@@ -6,23 +6,28 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from storykeep.errors import StorykeepError
+from storykeep.sandbox.world.accounts import END, check_year
+
+FASTEST = 1_000_000
+"""The highest speed: a year in half a minute."""
+
 
 class VirtualClock:
-    """A clock that can be set, advanced, and run at any speed.
+    """A clock that can be set, and run at any speed; at the end of the last year of the world it stands still.
 
     Args:
         start: its first reading, timezone-aware.
         speed: virtual seconds per real second; 0 is frozen.
         monotonic: real seconds, ever growing.
+
+    Raises:
+        StorykeepError: a start or a speed that cannot be.
     """
 
     def __init__(self, start: datetime, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._speed = speed
-        self._restart(start)
-
-    def _restart(self, at: datetime) -> None:
-        self._base, self._since = at, self._monotonic()
+        self.set(start, speed)
 
     @property
     def speed(self) -> float:
@@ -31,17 +36,16 @@ class VirtualClock:
 
     def now(self) -> datetime:
         """The virtual present, UTC."""
-        return self._base + timedelta(seconds=(self._monotonic() - self._since) * self._speed)
+        passed = timedelta(seconds=(self._monotonic() - self._since) * self._speed)
+        return self._base + min(passed, END - self._base)
 
-    def set(self, at: datetime) -> None:
-        """Jump to a moment, backwards too."""
-        self._restart(at)
+    def set(self, at: datetime, speed: float) -> None:
+        """Jump to a moment, backwards too, and run on from there.
 
-    def advance(self, by: timedelta) -> None:
-        """Jump by an interval."""
-        self._restart(self.now() + by)
-
-    def run_at(self, speed: float) -> None:
-        """Change the speed from the present moment on."""
-        self._restart(self.now())
-        self._speed = speed
+        Raises:
+            StorykeepError: a moment or a speed that cannot be; the clock goes on as before.
+        """
+        check_year(at)
+        if not 0 <= speed <= FASTEST:
+            raise StorykeepError(f"no clock runs at {speed}", remedy=f"choose a speed from 0 to {FASTEST}")
+        self._base, self._since, self._speed = at, self._monotonic(), speed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,10 +12,11 @@ from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
 from storykeep.sandbox import switchboard
 from storykeep.sandbox.api import Api
-from storykeep.sandbox.calls import Reply, to_json
+from storykeep.sandbox.calls import Reply, read_json, to_json
+from storykeep.sandbox.edges.dialog import KNOWN_SCOPES
 from storykeep.sandbox.faults import Fault
 from storykeep.sandbox.tokens import End, Event, TokenBook
-from storykeep.sandbox.world.accounts import Account, Flavour
+from storykeep.sandbox.world.accounts import Account, Flavour, check_year
 from storykeep.sandbox.world.accounts_file import accounts_csv
 from storykeep.sandbox.world.campaigns import Campaign, campaigns_yaml
 from storykeep.sandbox.world.sign_ins import Answer
@@ -82,17 +82,14 @@ class Control:
         change, clock = _read(body, dict, "clock"), self._api.clock
         if not change or not change.keys() <= {"now", "advance", "speed"}:
             raise StorykeepError("nothing to set", where="/_sandbox/clock", remedy='send "now", "advance" or "speed"')
-        advance, speed = (_number(change, name) for name in ("advance", "speed"))
-        if speed is not None:
-            clock.run_at(speed)
-        if "now" in change:
-            clock.set(parse_time(str(change["now"]), where="/_sandbox/clock"))
-        if advance is not None:
-            clock.advance(timedelta(seconds=advance))
+        at = parse_time(str(change["now"]), where="/_sandbox/clock") if "now" in change else clock.now()
+        advance, speed = _number(change, "advance", 0), _number(change, "speed", clock.speed)
+        clock.set(at + timedelta(seconds=advance), speed)
         return self._clock()
 
     def _truth(self, params: Mapping[str, str]) -> Stream:
         at = parse_time(params["at"], where="/_sandbox/truth") if "at" in params else self._api.clock.now()
+        check_year(at)
         return Stream("application/json; charset=UTF-8", _object(truth(self._api.state.stories, self._tokens, at)))
 
     def _accounts(self) -> Stream:
@@ -114,8 +111,11 @@ class Control:
     def _end_grants(self, body: bytes) -> Reply:
         """Let something befall the tokens that an account has by now."""
         asked = _read(body, dict, "grants")
+        if not asked.keys() <= {"ig_user_id", "event", "scopes"}:
+            remedy = 'send "ig_user_id", and "event" or "scopes"'
+            raise StorykeepError("not the end of a grant", where=f"{PREFIX}grants", remedy=remedy)
         account = self._account(asked.get("ig_user_id"), "grants")
-        scopes = _names(asked.get("scopes", []), "grants")
+        scopes = _scopes(asked.get("scopes", []), [account.flavour], "grants")
         event = asked.get("event", "permissions_withdrawn" if scopes else None)
         if event not in get_args(Event) or bool(scopes) != (event == "permissions_withdrawn"):
             remedy = f'send one of {", ".join(get_args(Event))} as "event", or a list of permissions as "scopes"'
@@ -141,10 +141,10 @@ class Control:
         if not asked.keys() <= {"ig_user_id", "declined", "refuse"} or not isinstance(refuse, bool):
             remedy = 'send "ig_user_id", "declined" or "refuse"'
             raise StorykeepError("no answer of a person", where=f"{PREFIX}dialog", remedy=remedy)
-        answer = Answer(ig_user_id, _names(asked.get("declined", []), "dialog"), refuse)
         flavours: tuple[Flavour, ...] = get_args(Flavour)
         if ig_user_id is not None:
             flavours = (self._account(ig_user_id, "dialog").flavour,)
+        answer = Answer(ig_user_id, _scopes(asked.get("declined", []), flavours, "dialog"), refuse)
         self._api.state.sign_ins.answers.update(dict.fromkeys(flavours, answer))
         return self._dialog()
 
@@ -170,7 +170,7 @@ class Control:
 
 def _read(body: bytes, kind: type[Any], name: str) -> Any:
     try:
-        value = json.loads(body)
+        value = read_json(body)
     except ValueError:
         value = None
     if not isinstance(value, kind):
@@ -178,15 +178,17 @@ def _read(body: bytes, kind: type[Any], name: str) -> Any:
     return value
 
 
-def _names(value: Any, name: str) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(member, str) for member in value):
+def _scopes(value: Any, flavours: Iterable[Flavour], name: str) -> tuple[str, ...]:
+    known = sorted(frozenset().union(*(KNOWN_SCOPES[flavour] for flavour in flavours)))
+    if isinstance(value, list) and all(member in known for member in value):
         return tuple(value)
-    raise StorykeepError(f"no list of permissions: {value!r}", where=f"{PREFIX}{name}", remedy="send a list of texts")
+    what, remedy = f"no list of permissions: {value!r}", f"send a list of {', '.join(known)}"
+    raise StorykeepError(what, where=f"{PREFIX}{name}", remedy=remedy)
 
 
-def _number(change: Mapping[str, Any], name: str) -> float | None:
-    value = change.get(name)
-    if value is None or (isinstance(value, int | float) and (value >= 0 or name == "advance")):
+def _number(change: Mapping[str, Any], name: str, default: float) -> float:
+    value = change.get(name, default)
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise StorykeepError(f"{name} cannot be {value!r}", where=f"{PREFIX}clock", remedy="send a number")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from storykeep.sandbox import switches
 from storykeep.sandbox.world.accounts import Flavour
 
-_ENDS = {
+ENDS = {
     "revoked": (458, "The user has not authorized application."),
     "checkpointed": (459, "The user is enrolled in a blocking, logged-in checkpoint."),
     "password_changed": (
@@ -78,7 +79,7 @@ class ApiError(Exception):
     def challenge(self) -> str:
         """The WWW-Authenticate header."""
         kind = "invalid_token" if self.code == 190 else "invalid_request"
-        words = self.message.replace('"', "'").encode("ascii", "replace").decode()
+        words = re.sub(r"[^ -~]", "?", self.message).replace('"', "'")
         return f'OAuth "Facebook Platform" "{kind}" "{words}"'
 
 
@@ -98,6 +99,11 @@ def no_token() -> ApiError:
     return ApiError(400, 104, "An access token is required to request this resource.")
 
 
+def no_active_token() -> ApiError:
+    """`me` without a token."""
+    return ApiError(400, 2500, "An active access token must be used to query information about the current user.")
+
+
 def no_proof() -> ApiError:
     """A call without the proof that the app requires."""
     words = "API calls from the server require an appsecret_proof argument"
@@ -109,6 +115,12 @@ def token_malformed(host: Flavour) -> ApiError:
     words = "Invalid OAuth access token - Cannot parse access token"
     words = words if host == "facebook" else "Invalid OAuth 2.0 Access Token"
     return ApiError(switches.BAD_TOKEN_STATUS, 190, words)
+
+
+def refreshed_too_early() -> ApiError:
+    """An Instagram token that is not a day old."""
+    status, code = switches.REFRESH_TOO_EARLY_STATUS, switches.REFRESH_TOO_EARLY_CODE
+    return ApiError(status, code, "Invalid parameter", text="The access token must be at least 24 hours old.")
 
 
 def token_expired(at: datetime, now: datetime) -> ApiError:
@@ -124,7 +136,7 @@ def token_expired(at: datetime, now: datetime) -> ApiError:
 
 def token_ended(event: str) -> ApiError:
     """A token that something made an end of before its date."""
-    subcode, words = _ENDS[event]
+    subcode, words = ENDS[event]
     return ApiError(switches.BAD_TOKEN_STATUS, 190, f"Error validating access token: {words}", subcode=subcode)
 
 
@@ -154,15 +166,14 @@ def not_enough_viewers() -> ApiError:
 
 def no_such_object(object_id: str) -> ApiError:
     """An object that is not there, or not for this token."""
-    return ApiError(
-        400,
-        100,
+    words = (
         f"Unsupported get request. Object with ID '{object_id}' does not exist, cannot be loaded due to missing "
         "permissions, or does not support this operation. Please read the Graph API documentation at "
-        "https://developers.facebook.com/docs/graph-api",
-        subcode=33,
-        kind="GraphMethodException",
+        "https://developers.facebook.com/docs/graph-api"
     )
+    if switches.NO_SUCH_OBJECT_WORDS == "message":
+        return ApiError(400, 100, words, subcode=33, kind="GraphMethodException")
+    return ApiError(400, 100, "Invalid parameter", subcode=33, kind="GraphMethodException", text=words)
 
 
 def media_not_found() -> ApiError:
@@ -208,7 +219,8 @@ def removed_metric(metric: str) -> ApiError:
 
 def not_shared_to_facebook() -> ApiError:
     """facebook_views of a story that is on Instagram only."""
-    return ApiError(400, 100, "Invalid parameter", subcode=2207086, transient=False)
+    code, words = switches.NOT_SHARED_CODE, switches.NOT_SHARED_MESSAGE
+    return ApiError(400, code, words, subcode=2207086, transient=False)
 
 
 def no_total_views() -> ApiError:
@@ -247,9 +259,9 @@ def throttled(minutes: int) -> ApiError:
     )
 
 
-def app_throttled(minutes: int) -> ApiError:
-    """The limit of the whole app."""
-    return ApiError(403, 4, "(#4) Application request limit reached", transient=True, retry_minutes=minutes)
+def app_throttled() -> ApiError:
+    """The limit of the whole app; nothing says for how long."""
+    return ApiError(403, 4, "(#4) Application request limit reached", transient=True)
 
 
 def service_unavailable() -> ApiError:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
+from storykeep.sandbox import errors
 from storykeep.sandbox.calls import Reply
-from storykeep.sandbox.errors import ApiError, app_throttled, service_unavailable, throttled
+from storykeep.sandbox.errors import ApiError
+from storykeep.sandbox.routes import ROUTES
+from storykeep.sandbox.world.accounts import Flavour
 
 _WHERE = "/_sandbox/faults"
 _HTML = (
@@ -21,7 +24,56 @@ _HTML = (
 )
 _GARBAGE = '{"data":[{"id":"1800\x00'
 _CODE = re.compile(r"error_(\d{1,9})(?:_(\d{1,9}))?")
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+_JUST_EXPIRED = timedelta(hours=1)
 _KINDS = ("http_500", "html_503", "cut", "garbage", "empty", "lost", "slow", "throttle", "app_throttle", "body")
+
+
+_ENDPOINTS = tuple(sorted({route.name for route in ROUTES} | {"batch", "cdn", "ids", "unknown"}))
+_WITHOUT_BODY = (204, 304)
+
+
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, str) and (value in _KINDS or _CODE.fullmatch(value) is not None)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value == value.encode(errors="replace").decode()
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+Check = tuple[Callable[[Any], bool], str]
+_TIME: Check = (lambda value: value is None or isinstance(value, str), "use a time such as 2026-11-05T20:00:00Z")
+_TEXT: Check = (lambda value: value is None or _is_text(value), "use a text")
+# what each part of a rule may be, and what to say otherwise
+_CHECKS: Mapping[str, Check] = {
+    "kind": (_is_kind, f"use one of {', '.join(_KINDS)}, or error_<code> or error_<code>_<subcode>"),
+    "ig_user_id": _TEXT,
+    "endpoint": (lambda value: value is None or value in _ENDPOINTS, f"use one of {', '.join(_ENDPOINTS)}"),
+    "rate": (lambda value: _is_number(value, 1), "use a number from 0 to 1"),
+    "times": (lambda value: value is None or _is_whole(value, 0, 10**9), "use a whole number from 0"),
+    "since": _TIME,
+    "until": _TIME,
+    "seconds": (lambda value: _is_number(value, 3600), "use a number from 0 to 3600"),
+    "minutes": (lambda value: _is_whole(value, 0, 10**6), "use a whole number from 0 to 1000000"),
+    "status": (
+        lambda value: value is None or (_is_whole(value, 200, 599) and value not in _WITHOUT_BODY),
+        "use an HTTP status from 200 to 599 that has a body",
+    ),
+    "message": _TEXT,
+    "body": (_is_text, "use a text"),
+    "content_type": (
+        lambda value: isinstance(value, str) and value.isascii() and value.isprintable(),
+        "use a text of printable ASCII",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -31,12 +83,12 @@ class Fault:
     Args:
         kind: one of the kinds, or error_<code> or error_<code>_<subcode>; `body` replies with the text given.
         ig_user_id: only calls for this account, None for all.
-        endpoint: only calls of this endpoint, None for all.
+        endpoint: only calls of this endpoint, as the log names it, None for all.
         rate: the share of the calls that go wrong.
         times: how often it strikes at most, None for no limit.
         since, until: the virtual times between which it strikes, None for always.
         seconds: how long a slow reply is held back.
-        minutes: the wait that a throttled reply names.
+        minutes: the wait that the header of a throttled account names.
         status: HTTP status of an error or a body; None for the usual one.
         message: the words of an error, None for the usual ones.
         body, content_type: what the kind `body` replies.
@@ -66,20 +118,14 @@ class Fault:
         names = {field.name for field in fields(cls)}
         if not isinstance(item, dict) or not item.keys() <= names or "kind" not in item:
             raise StorykeepError(f"not a fault: {item!r}", where=_WHERE, remedy=f"use {sorted(names)}")
-        times = {name: parse_time(str(item[name]), where=_WHERE) for name in ("since", "until") if item.get(name)}
-        fault = cls(**{**item, **times})
-        if fault.kind not in _KINDS and not _CODE.fullmatch(str(fault.kind)):
-            remedy = f"use one of {_KINDS} or error_<code>_<subcode>"
-            raise StorykeepError(f"no such kind of fault: {fault.kind}", where=_WHERE, remedy=remedy)
-        for name in ("rate", "times", "seconds", "minutes", "status"):
-            value = getattr(fault, name)
-            if value is not None and (not isinstance(value, int | float) or value < 0):
-                raise StorykeepError(f"{name} cannot be {value!r}", where=_WHERE, remedy="use a number")
-        for name in ("ig_user_id", "endpoint", "message", "body", "content_type"):
-            text = getattr(fault, name)
-            if text is not None and not isinstance(text, str):
-                raise StorykeepError(f"{name} cannot be {text!r}", where=_WHERE, remedy="use a text")
-        return fault
+        for name, value in item.items():
+            fits, remedy = _CHECKS[name]
+            if not fits(value):
+                raise StorykeepError(f"{name} cannot be {value!r}", where=_WHERE, remedy=remedy)
+        times = {
+            name: parse_time(item[name], where=_WHERE) for name in ("since", "until") if item.get(name) is not None
+        }
+        return cls(**{**item, **times})
 
     def fits(self, endpoint: str, ig_user_id: str | None, now: datetime) -> bool:
         """Whether a call is in its scope."""
@@ -125,7 +171,16 @@ class Faults:
         return rows
 
 
-def spoil(fault: Fault) -> Reply | None:
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What the words of an error tell of the call that is struck: its host, the object it names, the virtual time."""
+
+    host: Flavour = "facebook"
+    node: str = ""
+    now: datetime = _NO_TIME
+
+
+def spoil(fault: Fault, struck: Struck = Struck()) -> Reply | None:
     """The reply of a fault that hides the answer; None for `cut` and `slow`, which need the answer.
 
     Raises:
@@ -133,15 +188,15 @@ def spoil(fault: Fault) -> Reply | None:
     """
     code = _CODE.fullmatch(fault.kind)
     if code:
-        raise _error(int(code[1]), int(code[2]) if code[2] else None, fault)
+        raise _error(int(code[1]), int(code[2]) if code[2] else None, fault, struck)
     if fault.kind == "body":
         return Reply(fault.status or 200, fault.body, fault.content_type)
     if fault.kind == "http_500":
-        raise service_unavailable()
+        raise errors.service_unavailable()
     if fault.kind == "throttle":
-        raise throttled(fault.minutes)
+        raise errors.throttled(fault.minutes)
     if fault.kind == "app_throttle":
-        raise app_throttled(fault.minutes)
+        raise errors.app_throttled()
     if fault.kind == "html_503":
         return Reply(503, _HTML, "text/html; charset=utf-8")
     if fault.kind == "garbage":
@@ -153,29 +208,62 @@ def spoil(fault: Fault) -> Reply | None:
     return None
 
 
-_WORDS = {
-    (100, 33): "Unsupported get request. Object does not exist, cannot be loaded due to missing permissions, "
-    "or does not support this operation.",
-    (190, 458): "Error validating access token: The user has not authorized application.",
-    (190, 459): "Error validating access token: The user is enrolled in a blocking, logged-in checkpoint.",
-    (190, 460): "Error validating access token: The session has been invalidated because the user changed their "
-    "password or Facebook has changed the session for security reasons.",
-    (190, 463): "Error validating access token: Session has expired.",
-    (190, 464): "Error validating access token: Sessions for the user are not allowed because the user is not a "
-    "confirmed user.",
-    (190, 467): "Error validating access token: This may be because the user logged out.",
-    (190, 492): "Error validating access token: The user does not have a role on the Page any more.",
-    (10, None): "(#10) Application does not have permission for this action",
-    (1, None): "An unknown error has occurred.",
-    (24, 2207006): "The requested resource does not exist",
-    (100, 2108006): "Invalid parameter",
+Make = Callable[[Fault, Struck], ApiError]
+
+# Errors that nothing in this world leads to.
+_UNCAUSED: Mapping[tuple[int, int | None], tuple[int, str]] = {
+    (1, None): (500, "An unknown error has occurred."),
+    (1, 99): (500, "Please reduce the amount of data you're asking for, then retry your request"),
+    (3, None): (400, "(#3) Application does not have the capability to make this API call."),
+    (17, None): (400, "(#17) User request limit reached"),
+    (32, None): (403, "(#32) Page request limit reached"),
+    (102, None): (400, "Session key invalid or no longer valid"),
+    (341, None): (400, "(#341) Application limit reached"),
+    (368, None): (400, "(#368) The action attempted has been deemed abusive or is otherwise disallowed"),
+    (613, None): (400, "(#613) Calls to this api have exceeded the rate limit."),
+    (80001, None): (
+        400,
+        "(#80001) There have been too many calls to this Page account. Wait a bit and try again. For more info, please "
+        "refer to https://developers.facebook.com/docs/graph-api/overview/rate-limiting.",
+    ),
 }
 
 
-def _error(code: int, subcode: int | None, fault: Fault) -> ApiError:
-    words = fault.message or _WORDS.get((code, subcode), f"(#{code}) An error was asked for")
-    status, transient = (500, True) if code in (1, 2) else (400, None)
-    return ApiError(fault.status or status, code, words, subcode=subcode, transient=transient)
+def _ended(event: str) -> Make:
+    return lambda fault, struck: errors.token_ended(event)
+
+
+_KNOWN: Mapping[tuple[int, int | None], Make] = {
+    (2, None): lambda fault, struck: errors.service_unavailable(),
+    (4, None): lambda fault, struck: errors.app_throttled(),
+    (10, None): lambda fault, struck: errors.no_permission(),
+    (24, 2207006): lambda fault, struck: errors.media_not_found(),
+    (100, None): lambda fault, struck: errors.bad_parameter("Invalid parameter"),
+    (100, 33): lambda fault, struck: errors.no_such_object(struck.node),
+    (100, 2108006): lambda fault, struck: errors.media_before_conversion(),
+    (100, 2207086): lambda fault, struck: errors.not_shared_to_facebook(),
+    (104, None): lambda fault, struck: errors.no_token(),
+    (190, None): lambda fault, struck: errors.token_malformed(struck.host),
+    (190, 463): lambda fault, struck: errors.token_expired(struck.now - _JUST_EXPIRED, struck.now),
+    **{(190, subcode): _ended(event) for event, (subcode, _) in errors.ENDS.items()},
+    (200, None): lambda fault, struck: errors.no_total_views(),
+    (210, None): lambda fault, struck: errors.needs_page_token(),
+    (803, None): lambda fault, struck: errors.unknown_alias(struck.node),
+    (2500, None): lambda fault, struck: errors.unknown_path(struck.node),
+    (80002, None): lambda fault, struck: errors.throttled(fault.minutes),
+}
+
+
+def _error(code: int, subcode: int | None, fault: Fault, struck: Struck) -> ApiError:
+    """The genuine error of a code where there is one, with the rule's own words and status if it has them."""
+    if (code, subcode) in _KNOWN:
+        error = _KNOWN[code, subcode](fault, struck)
+    else:
+        status, words = _UNCAUSED.get((code, subcode), (400, f"(#{code}) An error was asked for"))
+        error = ApiError(status, code, words, subcode=subcode, transient=True if code == 1 else None)
+    error.code = code  # which a switch may have changed
+    error.status, error.message = fault.status or error.status, fault.message or error.message
+    return error
 
 
 def mar(reply: Reply, fault: Fault | None) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from storykeep.sandbox.errors import bad_parameter
 
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
-_DEEPEST = 4
+_DEEPEST, _MOST = 4, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def parse_fields(text: str) -> tuple[Field, ...]:
     """The fields at the top level of a list.
 
     Raises:
-        ApiError: it does not follow the grammar.
+        ApiError: it does not follow the grammar, or is too long.
     """
     reader = _Reader(text)
     found = []
@@ -46,6 +46,8 @@ def parse_fields(text: str) -> tuple[Field, ...]:
         found.append(reader.field())
         if reader.at_end():
             return tuple(found)
+        if len(found) == _MOST:
+            raise bad_parameter(f"Too many fields. Maximum: {_MOST}.")
         reader.expect(",")
 
 
@@ -92,7 +94,8 @@ class _Reader:
             depth += (sign == opening) - (sign == closing)
             self._place += 1
         end = self._place - 1
-        self._place += len(self._text[self._place :]) - len(self._text[self._place :].lstrip())
+        while self._next().isspace():
+            self._place += 1
         return self._text[start:end].strip()
 
     def _wrong(self) -> Exception:

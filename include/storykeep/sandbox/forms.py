@@ -7,6 +7,8 @@ from email import message_from_bytes
 from email.message import Message
 from urllib.parse import parse_qsl
 
+from storykeep.sandbox.calls import read_json
+
 
 def read_form(body: bytes, content_type: str) -> dict[str, str]:
     """The parameters; files are left aside, and JSON that is no object holds none."""
@@ -35,7 +37,7 @@ def _text(part: Message) -> str:
 def _members(text: str) -> dict[str, str]:
     """JSON members as the API takes them: what is not text stays JSON."""
     try:
-        members = json.loads(text)
+        members = read_json(text)
     except ValueError:
         return {}
     if not isinstance(members, dict):

@@ -16,6 +16,7 @@ Member = TypeVar("Member")
 # A member's place: a list runs from the greatest to the least.
 Mark = tuple[float, str]
 _DEFAULT_PAGE = 25
+_LONGEST_LIMIT = 18  # digits; what is longer is over every limit all the same
 
 
 def page(
@@ -55,9 +56,10 @@ def page(
 def _limit(text: str | None) -> int:
     if text is None:
         return _DEFAULT_PAGE
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+    digits = text.lstrip("0")
+    if not (digits and digits.isascii() and digits.isdecimal()):
         raise bad_parameter("Param limit must be a positive integer")
-    return min(int(text), switches.MAX_PAGE)
+    return min(int(digits[:_LONGEST_LIMIT]), switches.MAX_PAGE)
 
 
 def _window(

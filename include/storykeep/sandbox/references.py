@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from storykeep.sandbox.calls import Reply
-from storykeep.sandbox.errors import bad_parameter
+from storykeep.sandbox.calls import Reply, read_json
+from storykeep.sandbox.errors import bad_parameter, dependency_failed
 
 _REFERENCE = re.compile(r"\{result=([^:{}]+):\$((?:\.[\w*]+|\[(?:\d+|\*)\])*)\}")
 _STEP = re.compile(r"\w+|\*")
@@ -24,13 +23,16 @@ def fill(text: str, replies: Mapping[str, Reply]) -> str:
     """The text with each reference replaced by the values it finds, joined by commas.
 
     Raises:
-        ApiError: a reference finds nothing.
+        ApiError: a reference finds nothing, or a reply that cannot be read.
     """
     return _REFERENCE.sub(lambda match: _values(replies[match[1]], match[2]), text) if "{result=" in text else text
 
 
 def _values(reply: Reply, path: str) -> str:
-    found = [json.loads(reply.body)]
+    try:
+        found = [read_json(reply.body)]
+    except ValueError:
+        raise dependency_failed() from None
     for step in _STEP.findall(path):
         found = [value for one in found for value in _step(one, step)]
     if not found:

@@ -17,11 +17,12 @@ from typing import Any, get_args
 import uvicorn
 
 from storykeep.errors import StorykeepError
+from storykeep.sandbox import switchboard
 from storykeep.sandbox.api import Api
 from storykeep.sandbox.app import App, Host
 from storykeep.sandbox.cdn import Cdn
 from storykeep.sandbox.clock import VirtualClock
-from storykeep.sandbox.control import Control
+from storykeep.sandbox.control import PREFIX, Control
 from storykeep.sandbox.tokens import AppCredentials, TokenBook
 from storykeep.sandbox.view import State
 from storykeep.sandbox.world.accounts import Flavour, World
@@ -46,20 +47,13 @@ class Running:
     def ready_line(self) -> str:
         """The addresses as one line of JSON."""
         apps = {flavour: {"id": app.id, "secret": app.secret} for flavour, app in self.app.items()}
-        return json.dumps({"facebook": self.facebook, "instagram": self.instagram, "cdn": self.cdn, "app": apps})
+        hosts = {"facebook": self.facebook, "instagram": self.instagram, "cdn": self.cdn}
+        return json.dumps({**hosts, "control": self.facebook + PREFIX, "app": apps})
 
 
-def serve(
-    *,
-    accounts: int,
-    seed: int,
-    start: datetime,
-    history_days: int,
-    speed: float,
-    latency_ms: int,
-    port_base: int,
-) -> None:
-    """Serve until SIGTERM or SIGINT; the first line on stdout says where.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a sandbox is like.
 
     Args:
         accounts: the size of the world.
@@ -69,47 +63,36 @@ def serve(
         speed: virtual seconds per real second; 0 is frozen.
         latency_ms: delay of every reply but control's.
         port_base: facebook's port, instagram's is the next, the CDN's the one after; 0 takes three free ones.
+    """
+
+    accounts: int = 14
+    seed: int = 1
+    start: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    history_days: int = 0
+    speed: float = 0.0
+    latency_ms: int = 0
+    port_base: int = 0
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; the first line on stdout says where.
 
     Raises:
         StorykeepError: a port is taken, or the world cannot be.
     """
-    server, running = _prepare(
-        accounts=accounts,
-        seed=seed,
-        start=start,
-        history_days=history_days,
-        speed=speed,
-        latency_ms=latency_ms,
-        port_base=port_base,
-    )
+    server, running = _prepare(options)
     gc.set_threshold(100_000)  # answers leave no circles behind, and looking for them takes a tenth of the time
     server.run(on_ready=lambda: print(running.ready_line(), flush=True))
 
 
 @contextmanager
-def sandbox(
-    *,
-    accounts: int = 14,
-    seed: int = 1,
-    start: datetime = datetime(2026, 11, 1, tzinfo=UTC),
-    history_days: int = 0,
-    speed: float = 0.0,
-    latency_ms: int = 0,
-) -> Iterator[Running]:
-    """A sandbox in a thread of this process, on free ports, with a frozen clock unless a speed is given.
+def sandbox(**options: Any) -> Iterator[Running]:
+    """A sandbox in a thread of this process, with the Options given by name, on free ports unless told otherwise.
 
     Raises:
         StorykeepError: the world cannot be, or it does not come up.
     """
-    server, running = _prepare(
-        accounts=accounts,
-        seed=seed,
-        start=start,
-        history_days=history_days,
-        speed=speed,
-        latency_ms=latency_ms,
-        port_base=0,
-    )
+    server, running = _prepare(Options(**options))
     ready = threading.Event()
     thread = threading.Thread(target=server.run, kwargs={"on_ready": ready.set}, name="sandbox", daemon=True)
     thread.start()
@@ -174,22 +157,15 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _prepare(
-    *,
-    accounts: int,
-    seed: int,
-    start: datetime,
-    history_days: int,
-    speed: float,
-    latency_ms: int,
-    port_base: int,
-) -> tuple[_Server, Running]:
-    world = World(accounts=accounts, seed=seed, start=start, history_days=history_days)
+def _prepare(options: Options) -> tuple[_Server, Running]:
+    switchboard.reset()  # an earlier sandbox of this process may have left them otherwise
+    world = World(accounts=options.accounts, seed=options.seed, start=options.start, history_days=options.history_days)
+    clock = VirtualClock(options.start, options.speed)
     hosts: tuple[Host, ...] = get_args(Host)
-    sockets = {host: _listen(port_base + place if port_base else 0) for place, host in enumerate(hosts)}
+    sockets = {host: _listen(options.port_base + place if options.port_base else 0) for place, host in enumerate(hosts)}
     ports = {host: bound.getsockname()[1] for host, bound in sockets.items()}
     urls = {host: f"http://{_ADDRESS}:{port}" for host, port in ports.items()}
-    campaigns, cdn = campaigns_of(world), Cdn(urls["cdn"], seed)
+    campaigns, cdn = campaigns_of(world), Cdn(urls["cdn"], options.seed)
     state = State(
         world=world,
         stories=Stories(world, campaigns),
@@ -198,13 +174,13 @@ def _prepare(
         cdn=cdn,
         urls={"facebook": urls["facebook"], "instagram": urls["instagram"]},
     )
-    api = Api(state, VirtualClock(start, speed))
+    api = Api(state, clock)
     app = App(
         api=api,
         cdn=cdn,
         control=Control(api, campaigns),
         ports={port: host for host, port in ports.items()},
-        latency=latency_ms / 1000,
+        latency=options.latency_ms / 1000,
     )
     running = Running(urls["facebook"], urls["instagram"], urls["cdn"], state.tokens.apps)
     return _Server(app, list(sockets.values())), running

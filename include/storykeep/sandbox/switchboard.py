@@ -10,6 +10,8 @@ from storykeep.errors import StorykeepError
 from storykeep.sandbox import switches
 
 _LIKELIEST = {name: value for name, value in vars(switches).items() if name.isupper()}
+_LEAST = {"MAX_PAGE": 1, "LEAST_IMPRESSIONS": 1}
+_LONGEST = timedelta(days=365)
 _TYPES = get_type_hints(switches)
 
 
@@ -43,9 +45,11 @@ def _read(name: str, value: Any, where: str) -> Any:
     elif isinstance(likeliest, bool):
         fits, remedy = isinstance(value, bool), "use true or false"
     elif isinstance(likeliest, timedelta):
-        fits, remedy = _is_count(value), "use seconds"
+        longest = int(_LONGEST.total_seconds())
+        fits, remedy = _is_count(value) and value <= longest, f"use seconds, up to {longest}"
     else:
-        fits, remedy = _is_count(value), "use a whole number from 0"
+        least = _LEAST.get(name, 0)
+        fits, remedy = _is_count(value) and value >= least, f"use a whole number from {least}"
     if not fits:
         raise StorykeepError(f"{name} cannot be {value!r}", where=where, remedy=remedy)
     return timedelta(seconds=value) if isinstance(likeliest, timedelta) else value

@@ -11,14 +11,34 @@ from typing import Literal
 EXPIRED_STORY: Literal["missing", "readable", "not_found"] = "missing"
 """A story's node after 24 h: 400 100/33, readable with empty insights, or 400 24/2207006."""
 
-NOT_ENOUGH_VIEWERS_STATUS = 400
+NOT_ENOUGH_VIEWERS_STATUS: Literal[400, 403] = 400
 """HTTP status of code 10 "Not enough viewers"."""
 
-NO_PERMISSION_STATUS = 403
+NO_PERMISSION_STATUS: Literal[400, 403] = 403
 """HTTP status of code 10 "Application does not have permission"."""
 
-MIXED_BREAKDOWN_STATUS = 500
+MIXED_BREAKDOWN_STATUS: Literal[400, 500] = 500
 """HTTP status of code 1 when a breakdown meets a metric without one."""
+
+NO_SUCH_OBJECT_WORDS: Literal["message", "error_user_msg"] = "message"
+"""Where 100/33 carries its text; `message` is "Invalid parameter" when that is error_user_msg."""
+
+NOT_SHARED_CODE = 100
+"""The error code of facebook_views of media that was not shared to Facebook; the subcode is 2207086."""
+
+NOT_SHARED_MESSAGE: Literal["Invalid parameter", "The metric facebook_views is not available for this media"] = (
+    "Invalid parameter"
+)
+"""The words of the same."""
+
+LINK_CLICKS = True
+"""Whether there is a metric link_clicks on the facebook host."""
+
+CORE_TOGETHER = True
+"""Whether navigation may be asked for beside follows, profile_visits and reposts, as the usual call for all does."""
+
+LEAST_IMPRESSIONS = 10
+"""The impressions that the rate limit of a quiet account is reckoned from."""
 
 MIN_VIEWERS = 5
 """Below so many viewers the insights of a story are withheld."""
@@ -68,6 +88,9 @@ ACCOUNT_SUBSCRIPTIONS = True
 
 REFRESH_TOO_EARLY_CODE = 100
 """The error code of refreshing an Instagram token that is not a day old."""
+
+REFRESH_TOO_EARLY_STATUS = 400
+"""HTTP status of the same."""
 
 CODE_ANSWER: Literal["flat", "wrapped"] = "flat"
 """What a code is exchanged for on Instagram: flat with a numeric user_id and a list of permissions, as clients read it,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime
 
+from storykeep.sandbox import switches
 from storykeep.sandbox.world.accounts import Account, World
 
 _CALLS_PER_IMPRESSION = 4800
 _CALLS_PER_USER = 200
-_LEAST_IMPRESSIONS = 10
+_FIRST_BUSINESS = 645_000_000_000_000
 
 
 class RollingCount:
@@ -43,13 +44,19 @@ class Usage:
         self._app_allowance = _CALLS_PER_USER * world.size
         self._pools: dict[int, RollingCount] = {}
 
-    def pool_header(self, account: Account, now: datetime, blocked_minutes: int = 0) -> tuple[str, str]:
-        """Count a read of an account's Instagram data against its own pool."""
+    def pool_header(self, account: Account, now: datetime, blocked_minutes: int | None = None) -> tuple[str, str]:
+        """Count a read of an account's Instagram data against its own pool, told under its business and its own id.
+
+        Args:
+            blocked_minutes: the wait that a refused call names; None for a call that was answered.
+        """
         count = self._pools.setdefault(account.number, RollingCount(hours=24))
-        allowance = _CALLS_PER_IMPRESSION * max(_LEAST_IMPRESSIONS, int(account.audience))
-        percent = 100 if blocked_minutes else count.add(now) * 100 // allowance
-        pool = f'"type":"instagram",{_shares(percent)},"estimated_time_to_regain_access":{blocked_minutes}'
-        return "X-Business-Use-Case-Usage", f'{{"{account.ig_user_id}":[{{{pool}}}]}}'
+        allowance = _CALLS_PER_IMPRESSION * max(switches.LEAST_IMPRESSIONS, int(account.audience))
+        used = count.add(now) * 100 // max(allowance, 1)
+        percent, minutes = (used, 0) if blocked_minutes is None else (100, blocked_minutes)
+        pool = f'[{{"type":"instagram",{_shares(percent)},"estimated_time_to_regain_access":{minutes}}}]'
+        business_id = _FIRST_BUSINESS + account.number
+        return "X-Business-Use-Case-Usage", f'{{"{business_id}":{pool},"{account.ig_user_id}":{pool}}}'
 
     def app_header(self, now: datetime, *, counts: bool, blocked: bool = False) -> tuple[str, str]:
         """The app's own pool, which platform calls count against."""

@@ -12,6 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from storykeep.accounts import pools
 from storykeep.accounts.alerts import Alert, tell
 from storykeep.accounts.connections import held, react
 from storykeep.accounts.health import check_tokens
@@ -21,7 +22,7 @@ from storykeep.accounts.vault import Vault
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import tokens
-from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError, TransientError
+from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError, ThrottledError, TransientError
 from storykeep.graph.tokens import NewToken, TokenFacts
 
 pytestmark = pytest.mark.integration
@@ -330,6 +331,59 @@ def test_a_lost_key_is_told_once_and_costs_no_neighbour(conn: psycopg.Connection
     assert watch(conn, vault) == []
     assert meta.inspected == ["tok-lena", "tok-lena"]
     assert state(conn) == ("connected", None)
+
+
+def rests(conn: psycopg.Connection) -> dict[str, timedelta]:
+    """The pools that are blocked, with how long from now."""
+    rows = conn.execute("select pool, blocked_until from app.api_pools").fetchall()
+    return {pool: until - NOW for pool, until in rows}
+
+
+@pytest.mark.parametrize(("pool", "asked"), [("app:facebook", {"tok-omar"}), ("1001", {"tok-lena", "tok-omar"})])
+def test_a_pool_that_rests_is_left_in_peace(
+    conn: psycopg.Connection, vault: Vault, meta: Meta, pool: str, asked: set[str]
+) -> None:
+    bring(conn, vault, NORA, LENA, OMAR)
+    meta.facts |= {token: facts() for token in ("tok-nora", "tok-lena", "tok-omar")}
+    meta.renewals["tok-omar"] = TransientError("later")
+    pools.note(conn, {}, {pool: NOW + timedelta(minutes=1)}, NOW)
+    assert watch(conn, vault) == []
+    assert set(meta.inspected) == asked
+    watch(conn, vault, NOW + timedelta(minutes=1))
+    assert set(meta.inspected) == {"tok-nora", "tok-lena", "tok-omar"}
+
+
+def test_a_throttled_app_ends_the_check_of_its_flavour_and_rests(
+    conn: psycopg.Connection, vault: Vault, meta: Meta
+) -> None:
+    bring(conn, vault, NORA, LENA, OMAR)
+    throttled = ThrottledError("limit reached", scope="app", wait=timedelta(minutes=40), code=4)
+    meta.facts |= {"tok-nora": throttled, "tok-lena": throttled, "tok-omar": facts()}
+    meta.renewals["tok-omar"] = TransientError("later")
+    assert watch(conn, vault) == []
+    assert len(meta.inspected) == 2
+    assert "tok-omar" in meta.inspected
+    conn.rollback()
+    assert rests(conn) == {"app:facebook": timedelta(minutes=40)}
+
+
+def test_a_throttled_account_rests_alone(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, LENA)
+    throttled = ThrottledError("limit reached", scope="account", code=80002)
+    meta.facts |= {"tok-nora": throttled, "tok-lena": facts()}
+    assert watch(conn, vault) == []
+    assert sorted(meta.inspected) == ["tok-lena", "tok-nora"]
+    assert rests(conn) == {"1001": pools.REST}
+
+
+def test_a_renewal_that_is_throttled_rests_too(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
+    bring(conn, vault, NORA, LENA)
+    meta.facts |= {"tok-nora": facts(token_left=5 * DAY), "tok-lena": facts(token_left=5 * DAY)}
+    throttled = ThrottledError("limit reached", scope="app", code=4)
+    meta.renewals |= {"tok-nora": throttled, "tok-lena": throttled}
+    watch(conn, vault)
+    assert len(meta.inspected) == len(meta.renewed) == 1
+    assert rests(conn) == {"app:facebook": pools.REST}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -94,7 +94,7 @@ def test_an_unknown_metric_and_part_of_a_breakdown_land_and_are_told(scene: Scen
     assert new_notices(scene.conn, scene.now + timedelta(days=8)) == ()
 
 
-@pytest.mark.parametrize("metric", ["reposts", "link_clicks", "profile_activity"])
+@pytest.mark.parametrize("metric", ["reposts", "profile_activity"])
 def test_a_metric_that_meta_removed_is_told_with_its_version_and_the_others_are_kept(scene: Scene, metric: str) -> None:
     refuses(scene, metric)
     run = scene.tick()

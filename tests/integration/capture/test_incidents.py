@@ -114,6 +114,22 @@ def test_accounts_that_were_not_listed_well_for_a_day_may_be_lost_for_good(scene
     assert "platform_incident" not in run.causes
 
 
+def test_an_account_that_stays_gone_is_handed_to_a_person_and_asked_no_more(scene: Scene) -> None:
+    scene.tick()
+    victim = scene.with_stories("facebook")[0]
+    scene.fault("error_100_33", victim, endpoint="stories")
+    scene.tick(QUARTER)
+    scene.tick(timedelta(hours=23))
+    state = "select status, reason from app.connections join app.accounts using (account_id) where ig_user_id = %s"
+    assert scene.all(state, victim) == [("connected", None)]
+    scene.tick(timedelta(hours=1))
+    assert scene.all(state, victim) == [("needs_action", "account_gone")]
+    scene.control("DELETE", "log")
+    scene.tick(QUARTER)
+    calls = scene.control("GET", "log")["calls"]
+    assert victim not in {call["ig_user_id"] for call in calls}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_readings_of_many_accounts_that_seem_gone_are_asked_for_again_at_the_next_tick(scene: Scene, kind: str) -> None:
     scene.tick()

@@ -48,6 +48,17 @@ def read_now(scene: Scene) -> set[str]:
     return {story_id for (story_id,) in scene.all("select story_id from app.story_clock where read_at = %s", scene.now)}
 
 
+@pytest.mark.parametrize("group", ["navigation", "profile_activity"])
+def test_a_breakdown_that_fails_does_not_hold_up_the_story(scene: Scene, group: str) -> None:
+    asked = fails(scene, group, TransientError("An unknown error has occurred.", code=1, status=500))
+    run = scene.tick()
+    assert run.counts["readings"] == len(read_now(scene)) > 5
+    assert run.counts["optional_failed"] == asked.total()
+    before = asked.total()
+    scene.tick(timedelta(minutes=5))
+    assert asked.total() - before <= 2  # only what is due by itself
+
+
 def test_optional_metrics_land_where_the_host_has_them(scene: Scene) -> None:
     scene.tick()
     live = scene.live()

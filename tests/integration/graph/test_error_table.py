@@ -31,7 +31,7 @@ from .conftest import Crowd, Scene, answered, calls_by_account, some_accounts, s
 
 pytestmark = pytest.mark.integration
 
-Key = tuple[int, int | None, str]
+Key = tuple[int | None, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ GONE = Row(GoneError, "permission", reading="refused", cause_of_reading=None)
 FORBIDDEN = Row(PermissionMissingError, "permission", status=("needs_action", "missing_scope"), reading="refused")
 
 EXPECTED: dict[Key, Row] = {
+    (None, 2207086, ""): REFUSED,
     (1, None, ""): RETRIED,
     (2, None, ""): RETRIED,
     (3, None, ""): OURS,
@@ -78,7 +79,6 @@ EXPECTED: dict[Key, Row] = {
     (100, None, "appsecret_proof"): OURS,
     (100, 33, ""): GONE,
     (100, 2108006, ""): REFUSED,
-    (100, 2207086, ""): REFUSED,
     (100, None, ""): REFUSED,
     (102, None, ""): dead("revoked", "token_invalid"),
     (104, None, ""): OURS,
@@ -111,7 +111,7 @@ def name_of(rule: Rule) -> str:
 
 
 # Of the hundred rows of one kind the bounds and those known to occur; that all are there is another test's matter.
-PROVOKED = [rule for rule in RULES if not 200 <= rule.code <= 299 or rule.code in (200, 210, 230, 283, 299)]
+PROVOKED = [rule for rule in RULES if rule.code not in range(200, 300) or rule.code in (200, 210, 230, 283, 299)]
 OF_ONE_ACCOUNT = [rule for rule in PROVOKED if rule.details.get("scope") != "app"]
 # Several accounts at once of whom something is gone would be an incident of the platform, so each of those by itself.
 TOGETHER = [
@@ -122,17 +122,24 @@ ROWS = [pytest.param(place, rule, id=name_of(rule)) for place, rules in enumerat
 OF_THE_APP = [rule for rule in PROVOKED if rule.details.get("scope") == "app"]
 
 
+def code_of(rule: Rule) -> int:
+    """The code that a row is provoked with: where any will do, one that stands for something else alone."""
+    return 10 if rule.code is None else rule.code
+
+
 def fault(rule: Rule, said: str = "", **scope: Any) -> dict[str, Any]:
     """The fault that provokes a row; `said` stands in the message."""
-    kind = f"error_{rule.code}" + (f"_{rule.subcode}" if rule.subcode else "")
-    message = f"(#{rule.code}) {rule.text.capitalize()} {said}".strip()
+    kind = f"error_{code_of(rule)}" + (f"_{rule.subcode}" if rule.subcode else "")
+    message = f"(#{code_of(rule)}) {rule.text.capitalize()} {said}".strip()
     return {"kind": kind, "message": message, **scope}
 
 
 def test_no_row_is_left_out_and_none_is_made_up() -> None:
     assert {key_of(rule) for rule in RULES} == EXPECTED.keys()
     assert len(RULES) == len(EXPECTED)
-    assert [key_of(rule) for rule in RULES if 200 <= rule.code <= 299] == [(code, None, "") for code in range(200, 300)]
+    assert [key_of(rule) for rule in RULES if rule.code in range(200, 300)] == [
+        (code, None, "") for code in range(200, 300)
+    ]
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -148,10 +155,10 @@ def test_each_row_has_its_class_its_cost_and_a_message_without_secrets(
     answer, fine = answered(crowd.client(flavour, concurrency=1), [ask, other])
     error = answer.error
     assert type(error) is expected.kind
-    assert (error.code, error.subcode) == (rule.code, rule.subcode)
+    assert (error.code, error.subcode) == (code_of(rule), rule.subcode)
     assert expected.details.items() <= vars(error).items()
     assert crowd.calls().get(ask.pool) == expected.attempts
-    assert str(error).startswith(f"(#{rule.code})")
+    assert str(error).startswith(f"(#{code_of(rule)})")
     assert "of *** by ***" in str(error)
     assert not [text for text in (str(error), repr(error), repr(answer)) if token in text or secret in text]
     alone = flavour == "instagram" and expected.details.get("scope") == "app"
@@ -251,12 +258,13 @@ def test_a_failed_listing_leaves_the_account_in_the_status_of_its_row(
     expected, victim = EXPECTED[key_of(rule)], ticked.victims[flavour, key_of(rule)]
     assert ticked.of(victim, "status, reason", "app.connections") == [expected.status]
     assert ticked.of(victim, "status, cause, error_code, error_subcode", "raw.story_listings") == [
-        ("failed", expected.cause, rule.code, rule.subcode)
+        ("failed", expected.cause, code_of(rule), rule.subcode)
     ]
     assert ticked.causes(victim) == {expected.cause}
-    assert calls_by_account(ticked.log, "stories")[victim] == expected.attempts
+    pages = 2 if rule.code == 1 else 1  # what may have been too much is asked again with fewer rows
+    assert calls_by_account(ticked.log, "stories")[victim] == pages * expected.attempts
     username = ticked.scene.one("select username from app.accounts where ig_user_id = %s", victim)
-    assert [line for line in ticked.lines if line.startswith(f"@{username}: (#{rule.code})")]
+    assert [line for line in ticked.lines if line.startswith(f"@{username}: (#{code_of(rule)})")]
 
 
 @pytest.mark.parametrize(("place", "rule"), ROWS)
@@ -269,7 +277,7 @@ def test_a_failed_reading_leaves_the_stories_in_the_status_of_their_row(
     cause = expected.cause if expected.cause_of_reading == "the same" else expected.cause_of_reading
     assert ticked.causes(victim) == ({cause} if cause else set())
     landed = set(ticked.of(victim, "status, error_code", "raw.story_insights"))
-    assert landed == ({(expected.reading, rule.code)} if expected.reading else set())
+    assert landed == ({(expected.reading, code_of(rule))} if expected.reading else set())
     status = ("connected_no_insights", "missing_scope") if expected is FORBIDDEN else expected.status
     assert ticked.of(victim, "status, reason", "app.connections") == [status]
     clocks = ticked.of(victim, "tried_at is null, read_at is null, is_refused", "app.story_clock")

@@ -14,9 +14,12 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 import yaml
+from typer.testing import CliRunner
 
+from storykeep.cli import app
 from storykeep.errors import StorykeepError
-from storykeep.sandbox.serve import sandbox, serve
+from storykeep.sandbox.serve import Options, sandbox, serve
+from storykeep.sandbox.world import accounts_file
 
 
 @pytest.mark.parametrize("port", ["facebook", "instagram", "cdn"])
@@ -35,13 +38,98 @@ def test_clock(world):
 
 
 @pytest.mark.parametrize(
-    "bad", [{}, [], "x", {"when": 1}, {"now": "soon"}, {"advance": "long"}, {"speed": -1}, {"advance": 1e30}]
+    "bad",
+    [
+        *({}, [], "x", {"when": 1}, {"now": "soon"}, {"advance": "long"}, {"advance": 1e30}, {"advance": 2e9}),
+        *({"now": "2020-12-31T23:59:59Z"}, {"now": "2061-01-01T00:00:00Z", "speed": 1}, {"advance": True}),
+        *({"speed": speed, "advance": 60} for speed in (-1, float("inf"), float("nan"), 1e300, True, "fast")),
+        *({"speed": 5, **rest} for rest in ({"now": "soon"}, {"advance": "long"}, {"advance": -1e9})),
+    ],
 )
-def test_a_bad_clock_is_refused(world, bad):
-    reply = world.control("POST", "clock", bad)
+def test_a_bad_clock_is_refused_and_nothing_of_it_is_done(world, bad):
+    reply = world.http.post(f"{world.running.cdn}/_sandbox/clock", data=json.dumps(bad), timeout=10)
     assert reply.status_code == 400
     assert reply.json()["error"]
-    assert world.control("GET", "clock").json()["now"] == "2026-11-05T20:00:00Z"
+    assert world.control("GET", "clock").json() == {"now": "2026-11-05T20:00:00Z", "speed": 0}
+
+
+@pytest.mark.parametrize("year", ["0001", "2020", "2061", "9999"])
+def test_there_is_no_truth_outside_the_years_of_the_world(world, year):
+    reply = world.control("GET", f"truth?at={year}-06-01T00:00:00Z")
+    assert reply.status_code == 400
+    assert "choose 2021 to 2060" in reply.json()["error"]
+
+
+@pytest.mark.parametrize("days", [-1, 20_000, 100_000_000])
+def test_a_history_that_cannot_be_is_one_clear_message(days):
+    with pytest.raises(StorykeepError, match="--history-days"), sandbox(accounts=1, history_days=days):
+        pass
+
+
+def test_a_sandbox_begins_with_the_likeliest_switches(world):
+    world.control("POST", "switches", {"MIN_VIEWERS": 7})
+    with sandbox(accounts=1) as another:
+        assert requests.get(f"{another.cdn}/_sandbox/switches", timeout=10).json()["MIN_VIEWERS"] == 5
+
+
+@pytest.mark.parametrize(
+    ("control", "bad", "words"),
+    [
+        ("grants", {"event": "revoked", "when": "now"}, "not the end of a grant"),
+        ("grants", {"scopes": ["instagram_basics"]}, "no list of permissions"),
+        ("grants", {"scopes": ["instagram_business_basic"]}, "no list of permissions"),
+        ("grants", {"scopes": [["instagram_basic"]]}, "no list of permissions"),
+        ("dialog", {"declined": ["instagram_basics"]}, "no list of permissions"),
+        ("dialog", {"declined": ["instagram_business_basic"]}, "no list of permissions"),
+    ],
+)
+def test_what_grants_and_dialog_do_not_know_is_refused(world, control, bad, words):
+    reply = world.control("POST", control, {"ig_user_id": world.account(0)["ig_user_id"], **bad})
+    assert reply.status_code == 400
+    assert words in reply.json()["error"]
+
+
+def test_either_flavours_permissions_can_be_declined_by_whoever_comes(world):
+    declined = ["instagram_business_manage_insights", "ads_read"]
+    assert world.control("POST", "dialog", {"declined": declined}).json()["facebook"]["declined"] == declined
+
+
+def test_a_stream_ends_when_its_client_leaves(monkeypatch):
+    made, row = [], accounts_file._row
+    monkeypatch.setattr(accounts_file, "_row", lambda *asked: made.append(1) or row(*asked))
+    with sandbox(accounts=100_000) as large:
+        with requests.get(f"{large.cdn}/_sandbox/accounts.csv", timeout=60, stream=True) as reply:
+            assert next(reply.iter_lines()).startswith(b"login_flavour")
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            before = len(made)
+            time.sleep(0.2)
+            if len(made) == before:
+                break
+        assert 0 < before < 50_000
+
+
+def link(world):
+    return next(row["media_url"] for row in world.stories(world.account(0), "media_url") if "media_url" in row)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("http_500", 500), ("html_503", 503), ("error_100_33", 400)])
+def test_the_cdn_can_fail(world, kind, status):
+    url = link(world)
+    arm(world, kind=kind, endpoint="cdn", ig_user_id=world.account(0)["ig_user_id"], times=1)
+    assert world.http.get(url, timeout=10).status_code == status
+    assert world.http.get(url, timeout=10).status_code == 200
+
+
+def test_the_cdn_can_be_slow_or_break_off(world):
+    url = link(world)
+    whole = world.http.get(url, timeout=10)
+    arm(world, kind="slow", endpoint="cdn", seconds=0.2)
+    late = world.http.get(url, timeout=10)
+    assert (late.content, late.elapsed.total_seconds() >= 0.2) == (whole.content, True)
+    arm(world, kind="cut", endpoint="cdn")
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        world.http.get(url, timeout=10)
 
 
 def test_truth_has_the_agreed_columns(world):
@@ -49,7 +137,8 @@ def test_truth_has_the_agreed_columns(world):
     assert body["at"] == "2026-11-15T00:00:00Z"
     names = (
         "story_id ig_user_id username login_flavour posted_at expires_at viewers views reach replies shares follows "
-        "profile_visits total_interactions reposts taps_forward taps_back exits swipes_forward served cause"
+        "profile_visits profile_activity link_clicks facebook_views total_interactions reposts taps_forward taps_back "
+        "exits swipes_forward served cause"
     )
     assert len(body["stories"]) > 350
     assert list(body["stories"][0]) == names.split()
@@ -89,7 +178,7 @@ def test_campaigns_file(world):
 def test_unknown_controls_and_faults_are_refused(world):
     assert world.control("GET", "nothing").status_code == 404
     assert world.control("POST", "faults", {"kind": "cut"}).status_code == 400
-    assert "no such kind" in world.control("POST", "faults", [{"kind": "meteor"}]).json()["error"]
+    assert "kind cannot be 'meteor'" in world.control("POST", "faults", [{"kind": "meteor"}]).json()["error"]
 
 
 def stories(world):
@@ -183,29 +272,18 @@ def test_a_taken_port_is_one_clear_message():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(StorykeepError, match="cannot be had"):
-            serve(
-                accounts=1,
-                seed=1,
-                start=datetime(2026, 11, 1, tzinfo=UTC),
-                history_days=0,
-                speed=0,
-                latency_ms=0,
-                port_base=taken.getsockname()[1],
-            )
+            serve(Options(accounts=1, port_base=taken.getsockname()[1]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_says_where_and_stops_on_a_signal(number):
-    code = (
-        "from datetime import UTC, datetime\nfrom storykeep.sandbox.serve import serve\n"
-        "serve(accounts=3, seed=1, start=datetime(2026, 11, 1, tzinfo=UTC), history_days=0, speed=1.0, "
-        "latency_ms=0, port_base=0)"
-    )
+    code = "from storykeep.sandbox.serve import Options, serve\nserve(Options(accounts=3, speed=1.0))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
     try:
         ready = json.loads(process.stdout.readline())
-        assert ready.keys() == {"facebook", "instagram", "cdn", "app"}
+        assert ready.keys() == {"facebook", "instagram", "cdn", "control", "app"}
+        assert ready["control"] == f"{ready['facebook']}/_sandbox/"
         assert ready["app"]["instagram"].keys() == {"id", "secret"}
         with requests.Session() as http:
             for name in ("facebook", "instagram", "cdn"):
@@ -229,3 +307,16 @@ def test_a_slow_reply_is_held_back_and_whole(world, endpoint):
     assert answer["code"] == 200
     reply = world.batch([listing])
     assert reply.elapsed.total_seconds() >= 0.2
+
+
+def test_the_help_of_serve_is_enough_to_begin_with():
+    text = CliRunner().invoke(app, ["sandbox", "serve", "--help"]).output
+    for word in ("/_sandbox/accounts.csv", "clock", "faults", "grants", "dialog", "switches", "docs/sandbox.md"):
+        assert word in text
+
+
+@pytest.mark.parametrize("speed", ["inf", "nan", "1e300", "-1"])
+def test_serve_refuses_a_speed_that_cannot_be(speed):
+    outcome = CliRunner().invoke(app, ["sandbox", "serve", "--speed", speed])
+    assert outcome.exit_code in (1, 2)
+    assert "speed" in outcome.output + str(outcome.exception)

@@ -6,6 +6,8 @@ from storykeep.sandbox import switches
 
 CORE = "reach,views,replies,shares,follows,profile_visits,total_interactions,reposts,navigation"
 
+GONE = ("impressions", "plays", "video_views", "taps_forward", "taps_back", "exits", "engagement")
+
 
 def some_story(world, account, at_least: int = 200, media_type: str | None = None) -> str:
     """A live story of an account with enough views; time goes on until there is one."""
@@ -48,6 +50,63 @@ def test_navigation_breakdown_is_lower_case_and_sums_up(world):
     assert sum(values.values()) == row["total_value"]["value"] == row["values"][0]["value"] > 0
 
 
+def test_the_name_of_a_breakdown_may_be_in_upper_case(world):
+    account = world.account(0)
+    path = f"{some_story(world, account)}/insights"
+    asked = ("story_navigation_action_type", "STORY_NAVIGATION_ACTION_TYPE")
+    lower, upper = (world.get(account, path, metric="navigation", breakdown=name).json() for name in asked)
+    assert "breakdowns" in lower["data"][0]["total_value"]
+    assert lower == upper
+
+
+def test_a_refused_metric_is_answered_with_those_of_the_host(world):
+    words = []
+    for number in (0, 1):
+        account = world.account(number)
+        reply = world.get(account, f"{some_story(world, account)}/insights", metric="loves")
+        words.append(reply.json()["error"]["message"])
+    assert "link_clicks" in words[0]
+    assert all(metric not in words[1] for metric in ("link_clicks", "total_views", "total_likes", "total_comments"))
+
+
+def test_whether_there_are_link_clicks(world, monkeypatch):
+    account = world.account(0)
+    path = f"{some_story(world, account)}/insights"
+    assert len(values(world.get(account, path, metric="link_clicks"))) == 1
+    monkeypatch.setattr(switches, "LINK_CLICKS", False)
+    reply = world.get(account, path, metric="link_clicks")
+    assert world.error(reply) == (100, None)
+    assert "must be one of" in reply.json()["error"]["message"]
+    assert "link_clicks" not in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_whether_the_core_metrics_may_be_asked_for_together(world, monkeypatch, number):
+    account = world.account(number)
+    path = f"{some_story(world, account)}/insights"
+    monkeypatch.setattr(switches, "CORE_TOGETHER", False)
+    reply = world.get(account, path, metric=CORE)
+    assert world.error(reply) == (100, None)
+    assert "does not support the navigation metric" in reply.json()["error"]["message"]
+    proven = ("reach,shares,views,total_interactions,replies,navigation", "follows,profile_visits,reposts")
+    for metrics in (*proven, *CORE.split(",")):
+        assert len(values(world.get(account, path, metric=metrics))) == metrics.count(",") + 1
+
+
+def test_the_refusal_of_facebook_views_is_what_the_switches_say(world, monkeypatch):
+    account = world.account(1)
+    path = f"{some_story(world, account)}/insights"
+
+    def refusal():
+        reply = world.get(account, path, metric="facebook_views")
+        return *world.error(reply), reply.json()["error"]["message"]
+
+    assert refusal() == (100, 2207086, "Invalid parameter")
+    monkeypatch.setattr(switches, "NOT_SHARED_CODE", 200)
+    monkeypatch.setattr(switches, "NOT_SHARED_MESSAGE", "The metric facebook_views is not available for this media")
+    assert refusal() == (200, 2207086, "The metric facebook_views is not available for this media")
+
+
 def test_profile_activity_breakdown(world):
     account = world.account(0)
     story = some_story(world, account, 500)
@@ -56,6 +115,7 @@ def test_profile_activity_breakdown(world):
     (split,) = row["total_value"]["breakdowns"]
     assert split["dimension_keys"] == ["action_type"]
     assert sum(result["value"] for result in split["results"]) == row["total_value"]["value"]
+    assert row["total_value"]["value"] == world.truth()[story]["profile_activity"] > 0
 
 
 @pytest.mark.parametrize(
@@ -63,10 +123,15 @@ def test_profile_activity_breakdown(world):
     [
         (0, {}, (100, None), "metric is required"),
         (0, {"metric": "reach,likes"}, (100, None), "does not support the likes metric"),
-        (0, {"metric": "reach,taps_forward"}, (100, None), "metric[1] must be one of the following values"),
-        (0, {"metric": "impressions"}, (100, None), "no longer supported"),
+        (0, {"metric": "reach,taps"}, (100, None), "metric[1] must be one of the following values"),
+        *(
+            (0, {"metric": f"reach,{metric}"}, (100, None), f"{metric} metric is no longer supported")
+            for metric in GONE
+        ),
         (1, {"metric": "link_clicks"}, (100, None), "must be one of"),
         (0, {"metric": "navigation", "breakdown": "weekday"}, (100, None), "breakdown[0] must be one of"),
+        (0, {"metric": "reach", "breakdown": "follow_type"}, (1, None), "unknown error"),
+        (1, {"metric": "navigation", "breakdown": "surface_type"}, (1, None), "unknown error"),
         (0, {"metric": "reach", "breakdown": "action_type"}, (1, None), "unknown error"),
         (0, {"metric": "reach,navigation", "breakdown": "story_navigation_action_type"}, (1, None), "unknown error"),
     ],
@@ -84,7 +149,7 @@ def test_facebook_only_metrics_answer_on_the_facebook_host(world):
     metrics = "views,total_views,link_clicks"
     views, total, clicks = values(world.get(account, f"{story}/insights", metric=metrics))
     assert total >= views > 0
-    assert clicks >= 0
+    assert clicks == world.truth()[story]["link_clicks"]
     image = some_story(world, account, media_type="IMAGE")
     assert world.error(world.get(account, f"{image}/insights", metric="total_views")) == (200, None)
 
@@ -103,12 +168,14 @@ def test_facebook_views_are_a_count_where_the_story_was_shared_and_else_an_error
             reply = world.get(account, f"{story['id']}/insights", metric="facebook_views")
             if reply.status_code == 400 and world.error(reply) == (100, 2207086):
                 assert reply.json()["error"]["is_transient"] is False
+                assert world.truth()[story["id"]]["facebook_views"] is None
                 refused.append(story["id"])
             elif reply.status_code == 200 and reply.json()["data"]:
                 views, on_facebook = values(
                     world.get(account, f"{story['id']}/insights", metric="views,facebook_views")
                 )
                 assert 0 < on_facebook < views
+                assert on_facebook == world.truth()[story["id"]]["facebook_views"]
                 shared.append(story["id"])
     assert len(refused) > len(shared)
     assert bool(shared) == (number == 0)  # an Instagram login has no Page to share to

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+
+from storykeep.sandbox.tokens import TokenBook
+from storykeep.sandbox.world.accounts import World
+from storykeep.sandbox.world.sign_ins import Asked, SignIns
 
 BACK = "https://app.example/back"
 SHAPE = re.compile(r"(EAA|IGAA)sbx[up][0-9a-f]{46}")
@@ -331,3 +335,10 @@ def test_a_bad_answer_at_the_dialog_is_refused(world, bad):
     before = world.control("GET", "dialog").json()
     assert world.control("POST", "dialog", bad).status_code == 400
     assert world.control("GET", "dialog").json() == before
+
+
+def test_who_never_came_is_found_without_making_the_whole_world():
+    world = World(accounts=100_000, seed=5, start=datetime(2026, 11, 1, tzinfo=UTC))
+    sign_ins = SignIns(world, TokenBook(world))
+    assert sign_ins.come("instagram", Asked(("instagram_business_basic",)), BACK, world.start) is not None
+    assert world.account.cache_info().currsize < 100

@@ -105,7 +105,14 @@ def test_an_empty_list_has_no_paging(world):
     assert world.get(account, f"{account['ig_user_id']}/stories", after=after).json() == {"data": []}
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "x", "9" * 30])
+@pytest.mark.parametrize("limit", ["101", "99999999999", "9" * 5000])
+def test_a_limit_of_any_size_is_clamped(world, limit):
+    account = world.account(0)
+    full = world.get(account, f"{account['ig_user_id']}/stories", limit=100).json()["data"]
+    assert world.get(account, f"{account['ig_user_id']}/stories", limit=limit).json()["data"] == full != []
+
+
+@pytest.mark.parametrize("limit", ["0", "000", "-1", "1.5", "x", "\u0664"])
 def test_bad_limits_are_refused(world, limit):
     account = world.account(0)
     assert world.error(world.get(account, f"{account['ig_user_id']}/stories", limit=limit)) == (100, None)

@@ -82,6 +82,7 @@ def test_a_scope_that_inspection_saw_missing_heals_when_inspection_sees_it() -> 
     [
         (State.NEEDS_ACTION, Reason.MISSING_SCOPE),
         (State.NEEDS_ACTION, Reason.PAGE_ROLE_LOST),
+        (State.NEEDS_ACTION, Reason.ACCOUNT_GONE),
     ],
 )
 def test_what_only_capture_can_see_is_not_healed_by_inspection(

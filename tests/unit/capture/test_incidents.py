@@ -72,6 +72,13 @@ def test_one_account_that_is_gone_or_empty_is_believed() -> None:
     assert verdict([listing("a"), *fine], known) == set()
 
 
+def test_lost_accounts_are_no_incident_where_the_others_are_merely_quiet() -> None:
+    quiet = [listing(name) for name in "defghijk"]
+    lost = [listing(name, error=gone()) for name in "abc"]
+    assert verdict([*lost, *quiet], dict.fromkeys("defghijk", Known())) == set()
+    assert verdict(lost, {}) == set("abc")
+
+
 def test_many_that_are_gone_are_not_believed_and_the_others_are() -> None:
     answers = [*(listing(name, error=gone()) for name in "abc"), listing("d", data=[NODE]), listing("e")]
     assert verdict(answers, dict.fromkeys("abcde", Known())) == set("abc")

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from storykeep.capture.listing import _story_clock
+from storykeep.capture.listing import _following, _story_clock
+from storykeep.graph.errors import TransientError, UnreadableError
 from storykeep.landing.payload import UnlandableError
+
+from .answers import listing
 
 GOOD = {"id": "18000000000000011", "timestamp": "2026-11-21T10:15:00+0000"}
 
@@ -39,3 +42,17 @@ def test_a_story_lives_for_24_hours() -> None:
 def test_a_node_without_a_usable_id_or_time_is_set_apart(node: Any) -> None:
     with pytest.raises(UnlandableError):
         _story_clock("acc", node)
+
+
+def test_a_page_that_was_too_much_is_followed_by_the_same_with_fewer_rows() -> None:
+    too_much = TransientError("Please reduce the amount of data you're asking for", code=1)
+    following = _following(listing("a", error=too_much), too_much)
+    assert following is not None
+    assert following.params["limit"] == "25"
+
+
+@pytest.mark.parametrize("error", [TransientError("later", code=2), UnreadableError("no list")])
+def test_a_page_that_failed_otherwise_is_followed_by_none(error: Any) -> None:
+    answer = listing("a", data=[{"id": "1"}])
+    answer.body["paging"] = {"next": "https://graph.test/?after=A"}
+    assert _following(answer, error) is None

@@ -16,11 +16,6 @@ def refused(code: int = 100, subcode: int | None = None) -> RefusedError:
     return RefusedError("not supported", code=code, subcode=subcode)
 
 
-def test_the_groups_without_which_a_story_is_read_all_the_same() -> None:
-    assert [is_optional(name) for name in ("core", "core:views", "navigation", "profile_activity")] == [False] * 4
-    assert [is_optional(name) for name in ("link_clicks", "total_views", "facebook_views")] == [True] * 3
-
-
 def test_a_breakdown_is_refused_apart_from_its_metric() -> None:
     (name,) = names(NAVIGATION)
     assert name == "navigation by story_navigation_action_type"
@@ -48,6 +43,20 @@ def test_a_metric_that_every_story_of_a_tick_refuses_is_the_api_s_matter() -> No
     assert set(tally.refused_of_all()) == {"reposts"}
     tally.granted(reading("c", "4", MetricGroup("core", ("views", "reposts"))))
     assert tally.refused_of_all() == {}
+
+
+def test_an_optional_metric_that_a_few_stories_lack_is_no_sign() -> None:
+    tally = Tally()
+    for story_id in "1234":
+        tally.refused(reading("a", story_id, MetricGroup("link_clicks", ("link_clicks",)), error=refused()))
+    assert tally.refused_of_all() == {}
+
+
+def test_only_the_core_makes_a_story_read() -> None:
+    assert [name for name in ("core", "core:reach", "navigation", "link_clicks") if not is_optional(name)] == [
+        "core",
+        "core:reach",
+    ]
 
 
 def test_the_same_story_refusing_twice_counts_once() -> None:

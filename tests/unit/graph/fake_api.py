@@ -25,16 +25,17 @@ Replier = Callable[[requests.PreparedRequest], "tuple[int, Mapping[str, str], by
 class FakeAdapter(BaseAdapter):
     """Hands each request to a function and keeps it."""
 
-    def __init__(self, reply: Replier) -> None:
+    def __init__(self, reply: Callable[..., Any], listens: bool) -> None:
         super().__init__()
         self.requests: list[requests.PreparedRequest] = []
         self._reply = reply
+        self._listens = listens
         self._lock = threading.Lock()
 
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *, timeout: Any = None, **_: Any) -> requests.Response:
         with self._lock:
             self.requests.append(request)
-        status, headers, body = self._reply(request)
+        status, headers, body = self._reply(request, timeout[1]) if self._listens else self._reply(request)
         response = requests.Response()
         response.status_code = status
         response.headers.update(headers)
@@ -64,10 +65,17 @@ class FakeTime:
 
 
 class Fake:
-    """A client with a function for an API."""
+    """A client with a function for an API. One that `listens` is told, too, how many seconds the client listens."""
 
-    def __init__(self, reply: Replier, flavour: Flavour = "facebook", concurrency: int = 1) -> None:
-        self.adapter = FakeAdapter(reply)
+    def __init__(
+        self,
+        reply: Callable[..., Any],
+        flavour: Flavour = "facebook",
+        concurrency: int = 1,
+        *,
+        listens: bool = False,
+    ) -> None:
+        self.adapter = FakeAdapter(reply, listens)
         self.time = FakeTime()
         session = requests.Session()
         session.mount("http://", self.adapter)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.graph.fake_api import SECRET, Fake, ask, asked_number, batch_of, envelope, form, item, json_reply
 
-from storykeep.graph.batch import SEARCH_SECONDS
+from storykeep.graph.batch import CHUNK_SECONDS, PIECE
 from storykeep.graph.client import Answer
 from storykeep.graph.errors import (
     PermissionMissingError,
@@ -22,6 +22,7 @@ from storykeep.graph.errors import (
     UnreachableError,
     UnreadableError,
 )
+from storykeep.graph.usage import Pool
 
 OUTCOMES = ("good", "null", "transient", "expired", "html", "odd", "poison")
 
@@ -79,7 +80,7 @@ def test_usage_is_read_from_the_items_own_headers() -> None:
     fake = Fake(lambda _: json_reply([item({}, headers={"X-Business-Use-Case-Usage": usage}), item({})]))
     first, second = one_chunk(fake, 2)
     assert first.usage is not None
-    assert first.usage.percent == 81
+    assert first.usage.of("pool0") == Pool(81)
     assert second.usage is None
 
 
@@ -124,6 +125,27 @@ def test_asking_again_is_bounded() -> None:
     answers = one_chunk(fake, 10)
     assert all(type(answer.error) is TransientError for answer in answers)
     assert len(fake.requests) == 3
+
+
+def test_one_failed_attempt_is_not_the_last_one() -> None:
+    def reply(request: requests.PreparedRequest) -> Any:
+        if len(fake.requests) == 2:
+            return json_reply(envelope(2), 500)
+        return json_reply([None if len(fake.requests) == 1 else echo(one) for one in batch_of(request)])
+
+    fake = Fake(reply)
+    for answer in one_chunk(fake, 10):
+        assert_own_body(answer)
+    assert len(fake.requests) == 3
+
+
+def test_an_attempt_that_is_refused_leaves_the_items_with_what_they_last_got() -> None:
+    def reply(request: requests.PreparedRequest) -> Any:
+        return json_reply([None] * 10) if len(fake.requests) == 1 else json_reply(envelope(100), 400)
+
+    fake = Fake(reply)
+    assert all(type(answer.error) is TransientError for answer in one_chunk(fake, 10))
+    assert len(fake.requests) == 2
 
 
 def test_a_batch_that_fails_for_a_moment_is_sent_again_whole() -> None:
@@ -174,7 +196,44 @@ def test_a_slow_api_is_not_searched_at_length() -> None:
 
     fake = Fake(reply)
     assert all(type(answer.error) is TransientError for answer in one_chunk(fake, 50))
-    assert fake.time.now < 2 * SEARCH_SECONDS
+    assert fake.time.now <= CHUNK_SECONDS
+
+
+class SlowApi:
+    """Waits for each slow item, and answers nobody when that takes longer than the client listens."""
+
+    def __init__(self, slow: set[int], seconds: float) -> None:
+        self.slow, self.seconds = slow, seconds
+        self.fake = Fake(self, listens=True)
+
+    def __call__(self, request: requests.PreparedRequest, listens: float) -> Any:
+        batch = batch_of(request)
+        takes = self.seconds * len(self.slow & {asked_number(one) for one in batch})
+        self.fake.time.now += min(takes, listens)
+        if takes > listens:
+            raise requests.ReadTimeout
+        return json_reply([echo(one) for one in batch])
+
+
+@pytest.mark.parametrize("slow", [{3}, {3, 31}])
+def test_a_slow_item_costs_no_other_one(slow: set[int]) -> None:
+    api = SlowApi(slow, seconds=25)
+    answers = one_chunk(api.fake, 45)
+    assert {answer.ask.key for answer in answers if answer.error} == slow
+    assert api.fake.time.now <= CHUNK_SECONDS
+
+
+def test_many_slow_items_cost_no_more_than_the_time_of_a_chunk() -> None:
+    api = SlowApi(set(range(0, 50, 7)), seconds=25)
+    answers = one_chunk(api.fake, 50)
+    assert all(answer.body or isinstance(answer.error, UnreachableError) for answer in answers)
+    assert api.fake.time.now <= CHUNK_SECONDS
+
+
+def test_what_is_slow_only_together_is_answered_in_pieces() -> None:
+    api = SlowApi(set(range(50)), seconds=0.5)
+    assert all(answer.body for answer in one_chunk(api.fake, 50))
+    assert len(api.fake.requests) == 1 + 50 / PIECE
 
 
 def test_an_item_without_a_body_is_asked_again() -> None:

@@ -17,10 +17,9 @@ MONTH = timedelta(days=30)
 
 
 def test_stories_are_asked_by_account() -> None:
-    ask = stories("1784", TOKEN, key="k", after="c")
-    assert (ask.path, ask.pool, ask.params["after"], ask.params["limit"]) == ("1784/stories", "1784", "c", "100")
+    ask = stories("1784", TOKEN, key="k")
+    assert (ask.path, ask.pool, ask.params["limit"]) == ("1784/stories", "1784", "100")
     assert "timestamp" in ask.params["fields"].split(",")
-    assert "after" not in stories("1784", TOKEN, key="k").params
 
 
 def test_no_field_is_asked_that_only_one_host_knows() -> None:
@@ -43,10 +42,10 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
 
 
 def test_a_list_of_posts_is_asked_between_two_moments() -> None:
-    ask = media("1784", TOKEN, "facebook", key="k", since=NOON, until=NOON + timedelta(days=90), after="c")
-    assert (ask.path, ask.pool, ask.params["after"], ask.params["limit"]) == ("1784/media", "1784", "c", "100")
+    ask = media("1784", TOKEN, "facebook", key="k", since=NOON, until=NOON + timedelta(days=90))
+    assert (ask.path, ask.pool, ask.params["limit"]) == ("1784/media", "1784", "100")
     assert (ask.params["since"], ask.params["until"]) == ("1795262400", "1803038400")
-    assert not {"since", "until", "after"} & media("1784", TOKEN, "facebook", key="k").params.keys()
+    assert not {"since", "until"} & media("1784", TOKEN, "facebook", key="k").params.keys()
 
 
 def test_counts_of_all_surfaces_are_asked_where_they_exist() -> None:
@@ -62,8 +61,8 @@ def test_counts_of_all_surfaces_are_asked_where_they_exist() -> None:
 
 
 def test_tagged_media_are_paged_by_hand() -> None:
-    ask = tags("1784", TOKEN, key="k", after="c")
-    assert (ask.path, ask.by_hand, ask.params["after"]) == ("1784/tags", True, "c")
+    ask = tags("1784", TOKEN, key="k")
+    assert (ask.path, ask.by_hand) == ("1784/tags", True)
     assert "owner" not in ask.params["fields"]
     assert not stories("1784", TOKEN, key="k").by_hand
 

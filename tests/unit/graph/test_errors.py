@@ -40,6 +40,8 @@ JSON = st.recursive(
         (100, 33, GoneError),
         (100, 2108006, RefusedError),
         (100, 2207086, RefusedError),
+        (10, 2207086, RefusedError),
+        (None, 2207086, RefusedError),
         (104, None, RequestError),
         (200, None, PermissionMissingError),
         (230, None, PermissionMissingError),

@@ -88,14 +88,6 @@ def test_what_was_removed_is_never_asked() -> None:
     assert not {"website_clicks", "reached_audience_demographics"} & KNOWN_METRICS
 
 
-def test_times_and_rates_are_no_counts() -> None:
-    assert {metric.name: metric.unit for metric in MEDIA_METRICS if metric.unit != "count"} == {
-        "ig_reels_avg_watch_time": "milliseconds",
-        "ig_reels_video_view_total_time": "milliseconds",
-        "reels_skip_rate": "percent",
-    }
-
-
 def test_the_account_is_asked_in_calls_that_its_metrics_allow() -> None:
     groups = {group.name: group for group in ACCOUNT_GROUPS}
     assert len(groups) == len(ACCOUNT_GROUPS) == 15

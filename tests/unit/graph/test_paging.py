@@ -1,5 +1,6 @@
 """From page to page."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from storykeep.graph.asks import Answer, Ask, answer_of
-from storykeep.graph.endpoints import stories, tags
+from storykeep.graph.endpoints import profile, stories, tags
 from storykeep.graph.errors import GoneError, UnreadableError
-from storykeep.graph.paging import MAX_PAGES, has_more, next_page, walk
+from storykeep.graph.paging import MAX_PAGES, has_more, next_page, smaller, walk
 from storykeep.graph.replies import Result
 
 NEXT = "https://graph.facebook.com/v26.0/1/stories?access_token=EAAcanary&after=c1&limit=100"
@@ -74,7 +75,8 @@ def test_a_cursor_that_comes_round_again_ends_the_walk() -> None:
 
 
 def test_a_walk_that_began_in_the_middle_also_knows_its_first_cursor() -> None:
-    assert next_page(stories("1", SecretStr("t"), key="k", after="c1"), page("c1")) is None
+    begun = replace(first(), params={**first().params, "after": "c1"})
+    assert next_page(begun, page("c1")) is None
 
 
 def test_pages_are_bounded() -> None:
@@ -104,6 +106,21 @@ def test_a_list_paged_by_hand_ends_when_its_cursor_comes_round_again() -> None:
     second = next_page(tagged(), page("c1", next_url=None))
     assert second is not None
     assert next_page(second, page("c1", next_url=None)) is None
+
+
+def test_a_page_that_is_too_much_is_asked_again_with_fewer_rows_but_once() -> None:
+    second = next_page(first(), page("c1"))
+    assert second is not None
+    fewer = smaller(second)
+    assert fewer == replace(second, params={**second.params, "limit": "25"})
+    assert smaller(fewer) is None
+    third = next_page(fewer, page("c2"))
+    assert third is not None
+    assert (third.params["limit"], third.params["after"]) == ("25", "c2")
+
+
+def test_what_is_no_list_cannot_be_asked_with_fewer_rows() -> None:
+    assert smaller(profile("1", SecretStr("t"), "facebook", key="k")) is None
 
 
 def split(items: list[int], sizes: list[int]) -> list[list[int]]:

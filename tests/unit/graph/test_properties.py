@@ -60,7 +60,8 @@ def test_any_json_is_an_error_of_the_table_or_of_its_status(status: int, body: A
 @given(st.dictionaries(HEADERS, st.text() | JSON.map(json.dumps)))
 def test_any_usage_header_is_usage_or_nothing(headers: dict[str, str]) -> None:
     usage = parse_usage(headers)
-    assert usage is None or 0 <= usage.percent <= 100_000
+    pools = [pool for pool in (usage.app, usage.of("1"), *usage.pools.values()) if pool] if usage else []
+    assert all(0 <= pool.percent <= 100_000 and 0 <= pool.regain_minutes <= 24 * 60 for pool in pools)
 
 
 @given(JSON)

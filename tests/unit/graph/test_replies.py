@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from storykeep.graph.errors import GraphError, ThrottledError, TransientError, UnreadableError
 from storykeep.graph.replies import Reply, read
+from storykeep.graph.usage import Pool, Usage
 
 
 def test_ids_and_large_numbers_survive() -> None:
@@ -19,8 +20,7 @@ def test_a_reply_tells_its_version_and_usage() -> None:
     headers = {"facebook-api-version": "v26.0", "x-app-usage": '{"call_count":12}'}
     result = read(Reply(200, headers, b"{}"))
     assert result.api_version == "v26.0"
-    assert result.usage is not None
-    assert result.usage.percent == 12
+    assert result.usage == Usage(Pool(12))
 
 
 @pytest.mark.parametrize(

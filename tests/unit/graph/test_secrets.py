@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 from pydantic import SecretStr
-from tests.unit.graph.fake_api import SECRET, Fake, ask, batch_of, envelope, item, json_reply
+from tests.unit.graph.fake_api import SECRET, Fake, ask, batch_of, envelope, item, json_reply, proof_of
 from tests.unit.graph.test_tokens import NOW
 
 from storykeep.graph.errors import GraphError
@@ -32,6 +32,31 @@ def test_no_answer_shows_one(body: Any) -> None:
         shown = repr(one) + str(one) + str(one.error) + repr(one.error) + repr(getattr(one.error, "args", ""))
         assert "EAAcanary" not in shown
         assert SECRET not in shown
+
+
+def echo_of(request: requests.PreparedRequest) -> str:
+    return f"bad request: {request.url} {request.body!r}"
+
+
+def test_an_error_that_echoes_the_request_leaves_no_proof_behind() -> None:
+    def reply(request: requests.PreparedRequest) -> Any:
+        if request.method == "GET":
+            return json_reply(envelope(100, message=echo_of(request)), 400)
+        return json_reply([item(envelope(100, message=str(one)), 400) for one in batch_of(request)])
+
+    fake = Fake(reply)
+    [[answer]] = fake.client.answer([ask(1)])
+    for one in (answer, fake.client.get(ask(1))):
+        assert b"appsecret_proof=***" in one.raw
+        assert proof_of("EAAcanary1") not in one.raw.decode() + str(one.error)
+
+
+def test_a_whole_batch_that_echoes_the_request_leaves_no_proof_behind() -> None:
+    fake = Fake(lambda request: (200, {}, echo_of(request).encode()))
+    [[answer]] = fake.client.answer([ask(1)])
+    assert answer.raw.count(b"appsecret_proof") == 2
+    for token in ("EAAcanary1", f"111|{SECRET}"):
+        assert proof_of(token) not in answer.raw.decode()
 
 
 def test_no_failed_batch_shows_one() -> None:

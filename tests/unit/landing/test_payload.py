@@ -64,6 +64,10 @@ def test_bytes_lose_their_secrets_too(raw: bytes) -> None:
     assert len(kept) > len(raw) / 2
 
 
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert decode(b"\xef\xbb\xbf" + b'{"data": []}') == {"data": []}
+
+
 def test_links_to_other_pages_go_also_where_no_cursors_are() -> None:
     body = {"data": [], "paging": {"next": "https://x/?access_token=EAAsecret", "previous": "https://x/"}}
     assert scrub(body) == {"data": [], "paging": {}}

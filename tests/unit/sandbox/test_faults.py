@@ -1,3 +1,4 @@
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,32 @@ def test_error_kinds_carry_code_and_subcode():
     assert (error.value.status, error.value.code, error.value.subcode) == (400, 190, 460)
 
 
+@pytest.mark.parametrize("kind", ["error_10", "error_803", "error_77"])
+def test_words_and_status_of_an_error_can_be_set(kind):
+    with pytest.raises(ApiError) as error:
+        spoil(Fault.read({"kind": kind, "message": "Not today", "status": 418}))
+    assert (error.value.status, error.value.message) == (418, "Not today")
+
+
+def test_an_error_that_nothing_leads_to_has_words_of_its_own_or_says_so():
+    for kind, words in {
+        "error_613": "exceeded the rate limit",
+        "error_1_99": "reduce",
+        "error_77": "asked for",
+    }.items():
+        with pytest.raises(ApiError) as error:
+            spoil(Fault.read({"kind": kind}))
+        assert words in error.value.message
+
+
+def test_whatever_is_taken_as_a_fault_can_strike():
+    armed({"kind": "slow", "rate": 1, "times": 0, "since": None, "seconds": 0.5, "endpoint": None, "status": None})
+    edge = {"kind": "body", "status": 599, "body": "\u00e9\r\n", "content_type": "text/plain", "minutes": 0}
+    assert strikes(armed({**edge, "rate": 0, "endpoint": "ids"}), 3) == [False] * 3
+    for endpoint in ("batch", "cdn", "ids", "stories", "unknown"):
+        assert armed({**edge, "endpoint": endpoint}).strike(endpoint, None, NOW) is not None
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -73,3 +100,46 @@ def test_error_kinds_carry_code_and_subcode():
 def test_what_is_not_a_fault_is_refused(bad):
     with pytest.raises(StorykeepError):
         Fault.read(bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kind", 5),
+        ("kind", ["cut"]),
+        ("ig_user_id", 17),
+        ("ig_user_id", "\ud800"),
+        ("endpoint", "story"),
+        ("endpoint", ["stories"]),
+        ("rate", math.nan),
+        ("rate", 1.01),
+        ("rate", True),
+        ("rate", None),
+        ("times", True),
+        ("times", 1.5),
+        ("since", 0),
+        ("since", ""),
+        ("until", False),
+        ("seconds", math.inf),
+        ("seconds", -1),
+        ("minutes", 2.5),
+        ("minutes", None),
+        ("status", 999),
+        ("status", 200.5),
+        ("status", 100),
+        ("status", 204),
+        ("message", 5),
+        ("body", None),
+        ("body", "\ud800"),
+        ("content_type", "text/plain\r\nX: y"),
+    ],
+)
+def test_each_part_of_a_fault_is_checked_by_type_and_range(name, value):
+    with pytest.raises(StorykeepError) as refused:
+        Fault.read({"kind": "cut", name: value})
+    assert name in str(refused.value) or "is not a time" in str(refused.value)
+
+
+def test_an_endpoint_that_is_none_is_answered_with_those_that_are():
+    with pytest.raises(StorykeepError, match=r"batch, cdn, .*insights.*stories"):
+        Fault.read({"kind": "cut", "endpoint": "story"})

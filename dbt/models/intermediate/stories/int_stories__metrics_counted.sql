@@ -27,7 +27,10 @@ totals as (
         captured_at,
         content_hash,
         item ->> 'name' as metric,
-        {{ json_count("coalesce(item #> '{values,0,value}', item #> '{total_value,value}')") }} as value
+        coalesce(
+            {{ json_count("item #> '{values,0,value}'") }},
+            {{ json_count("item #> '{total_value,value}'") }}
+        ) as value
     from metrics
 
 ),

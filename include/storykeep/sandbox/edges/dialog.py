@@ -16,7 +16,7 @@ from storykeep.sandbox.view import Params, View
 from storykeep.sandbox.world.accounts import Flavour
 from storykeep.sandbox.world.sign_ins import Asked, CodeError
 
-_KNOWN: dict[Flavour, frozenset[str]] = {
+KNOWN_SCOPES: dict[Flavour, frozenset[str]] = {
     "facebook": frozenset(
         (
             *USUAL_SCOPES["facebook"],
@@ -44,6 +44,7 @@ _KNOWN: dict[Flavour, frozenset[str]] = {
         )
     ),
 }
+"""The permissions that an app can ask for."""
 _REFUSED: dict[Flavour, Mapping[str, str]] = {
     "facebook": {
         "error": "access_denied",
@@ -92,16 +93,25 @@ def _what_is_wrong(view: View, params: Params) -> str | None:
     host = view.call.host
     if params.get("client_id") != view.state.tokens.apps[host].id:
         return "Invalid App ID: the provided app ID does not look like a valid app ID."
-    address = urlsplit(params.get("redirect_uri", ""))
-    if address.scheme not in ("http", "https") or not address.hostname or address.fragment:
+    if not _is_address(params.get("redirect_uri", "")):
         return "Invalid redirect_uri: the parameter redirect_uri is required and must be an absolute address."
     if params.get("response_type", "code") != "code":
         return "Invalid response_type: this app may only ask for a code."
     scopes = _scopes(host, params)
-    strange = [scope for scope in scopes if scope not in _KNOWN[host]]
+    strange = [scope for scope in scopes if scope not in KNOWN_SCOPES[host]]
     if strange or not scopes:
         return f"Invalid Scopes: {', '.join(strange)}"
     return None
+
+
+def _is_address(text: str) -> bool:
+    """Whether a person can be sent there."""
+    try:
+        address = urlsplit(text)
+    except ValueError:
+        return False
+    known = address.scheme in ("http", "https") and bool(address.hostname)
+    return known and not address.fragment and text.isprintable()
 
 
 def _scopes(host: Flavour, params: Params) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from storykeep.sandbox.edges.callers import (
     why_dead,
 )
 from storykeep.sandbox.edges.dialog import exchange_code
-from storykeep.sandbox.errors import ApiError, bad_parameter, token_malformed, unknown_path
+from storykeep.sandbox.errors import ApiError, bad_parameter, refreshed_too_early, token_malformed, unknown_path
 from storykeep.sandbox.tokens import READ_SCOPE, REFRESH_AGE, Grant, of_instagram
 from storykeep.sandbox.view import Params, View
 
@@ -128,8 +128,7 @@ def refresh(view: View, _: None, params: Params) -> dict[str, Any]:
     grant = authenticate(book, "instagram", view.call.token, params.get("appsecret_proof"), now)
     check_scope(grant, READ_SCOPE["instagram"], now)
     if now - grant.issued_at < REFRESH_AGE:
-        code, text = switches.REFRESH_TOO_EARLY_CODE, "The access token must be at least 24 hours old."
-        raise ApiError(400, code, "Invalid parameter", text=text)
+        raise refreshed_too_early()
     return {**_answer(book.renew(grant, now), now), "permissions": ",".join(grant.scopes(now))}
 
 

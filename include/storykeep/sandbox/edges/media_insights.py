@@ -47,13 +47,32 @@ _TITLES = {
 }
 _ON_FACEBOOK_HOST = ("link_clicks", "total_views", "total_likes", "total_comments")
 _OF_SHARED = ("facebook_views", "crossposted_views")
-_KNOWN = tuple(sorted({*_TITLES, "impressions"}))
+_REMOVED = frozenset(
+    {
+        "impressions",
+        "plays",
+        "clips_replays_count",
+        "ig_reels_aggregated_all_plays_count",
+        "video_views",
+        "taps_forward",
+        "taps_back",
+        "exits",
+        "engagement",
+        "carousel_album_engagement",
+        "carousel_album_impressions",
+        "carousel_album_reach",
+        "carousel_album_saved",
+        "carousel_album_video_views",
+    }
+)
+_NOT_WITH_NAVIGATION = frozenset({"follows", "profile_visits", "reposts"})
 _PERIODS = ("day", "week", "days_28", "month", "lifetime", "total_over_range")
 # breakdown -> its metric, and the count behind each dimension value
 _BREAKDOWNS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "story_navigation_action_type": ("navigation", NAVIGATION),
     "action_type": ("profile_activity", {name: name for name in ACTIONS}),
 }
+_OF_NO_METRIC = ("follow_type", "surface_type")  # breakdowns that no metric of media has
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,8 @@ def media_insights(view: View, media: Measured, params: Params) -> dict[str, Any
         raise bad_parameter(f"period must be one of the following values: {', '.join(_PERIODS)}")
     for place, metric in enumerate(metrics):
         _check(view, media, metric, place)
+    if not switches.CORE_TOGETHER and "navigation" in metrics and _NOT_WITH_NAVIGATION.intersection(metrics):
+        raise unsupported_metric("navigation")
     breakdown = _breakdown(metrics, params.get("breakdown"))
     counts = media.counts
     if not counts["viewers"]:
@@ -100,10 +121,11 @@ def media_insights(view: View, media: Measured, params: Params) -> dict[str, Any
 
 
 def _check(view: View, media: Measured, metric: str, place: int) -> None:
-    if metric == "impressions":
+    if metric in _REMOVED:
         raise removed_metric(metric)
-    if metric not in _TITLES or (view.call.host == "instagram" and metric in _ON_FACEBOOK_HOST):
-        raise unknown_metric(place, _KNOWN)
+    known = _known(view)
+    if metric not in known:
+        raise unknown_metric(place, known)
     if metric not in media.has:
         raise unsupported_metric(metric)
     if metric in media.refused:
@@ -112,15 +134,24 @@ def _check(view: View, media: Measured, metric: str, place: int) -> None:
         raise not_shared_to_facebook()
 
 
+def _known(view: View) -> Sequence[str]:
+    """The metrics of the host; impressions is one still, of media from before July 2024."""
+    absent = set(_ON_FACEBOOK_HOST if view.call.host == "instagram" else ())
+    if not switches.LINK_CLICKS:
+        absent.add("link_clicks")
+    return sorted({*_TITLES, "impressions"} - absent)
+
+
 def _breakdown(metrics: Sequence[str], breakdown: str | None) -> str | None:
     """The asked breakdown, None if none was asked."""
     if not breakdown:
         return None
-    if breakdown not in _BREAKDOWNS:
-        raise bad_parameter(f"breakdown[0] must be one of the following values: {', '.join(_BREAKDOWNS)}")
-    if list(metrics) != [_BREAKDOWNS[breakdown][0]]:
+    asked, known = breakdown.lower(), (*_BREAKDOWNS, *_OF_NO_METRIC)
+    if asked not in known:
+        raise bad_parameter(f"breakdown[0] must be one of the following values: {', '.join(known)}")
+    if asked in _OF_NO_METRIC or list(metrics) != [_BREAKDOWNS[asked][0]]:
         raise mixed_breakdown()
-    return breakdown
+    return asked
 
 
 def _value(metric: str, counts: Mapping[str, int]) -> int:

@@ -16,6 +16,8 @@ from storykeep.sandbox.world.ids import IdSpace, draw
 Flavour = Literal["facebook", "instagram"]
 MAX_ACCOUNTS = 1 << 20
 _FIRST_YEAR, _LAST_YEAR = 2021, 2060  # what a story id has room for
+END = datetime(_LAST_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The last moment."""
 
 _FIRST = (  # noqa: SIM905 - as a list it is forty lines
     "Mila Noah Aiko Lena Mateo Zoe Omar Ines Felix Nora Luca Maya Theo Sofia Jonas Priya Elif Hugo Clara Kenji "
@@ -68,6 +70,16 @@ class Account:
         return self.utc_offset not in (*_EUROPE, _JAPAN)
 
 
+def check_year(at: datetime) -> None:
+    """Look whether there is a world at a time.
+
+    Raises:
+        StorykeepError: it is too early or too late.
+    """
+    if not _FIRST_YEAR <= at.astimezone(UTC).year <= _LAST_YEAR:
+        raise StorykeepError(f"no world is there in {at.year}", remedy=f"choose {_FIRST_YEAR} to {_LAST_YEAR}")
+
+
 class World:
     """Everything that is fixed by a seed and a size.
 
@@ -86,12 +98,11 @@ class World:
             raise StorykeepError(
                 f"{accounts} accounts cannot be made", where="--accounts", remedy=f"ask for 1 to {MAX_ACCOUNTS}"
             )
-        if history_days < 0:
-            raise StorykeepError("a history cannot be negative", where="--history-days", remedy="give 0 or more days")
-        if not _FIRST_YEAR <= start.year <= _LAST_YEAR:
-            raise StorykeepError(
-                f"no world begins in {start.year}", where="--start", remedy=f"choose {_FIRST_YEAR} to {_LAST_YEAR}"
-            )
+        check_year(start)
+        most_days = (END - start).days
+        if not 0 <= history_days <= most_days:
+            what = f"a history of {history_days} days cannot be"
+            raise StorykeepError(what, where="--history-days", remedy=f"ask for 0 to {most_days}")
         self.size, self.seed, self.history_days = accounts, seed, history_days
         self.start = start.astimezone(UTC).replace(microsecond=0)
         self.present = self.start + timedelta(days=history_days)
@@ -104,6 +115,10 @@ class World:
     def accounts(self) -> Iterator[Account]:
         """All accounts, in order."""
         return map(self.account, range(self.size))
+
+    def troubled(self) -> list[Account]:
+        """The accounts that have a plight."""
+        return [account for account in map(self.account, _PLIGHTS) if account.plight is not Plight.NONE]
 
     def find(self, id_text: str) -> Account | None:
         """The account with this professional or app-scoped id."""

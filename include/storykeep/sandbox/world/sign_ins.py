@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Literal
 
 from storykeep.sandbox.tokens import DATA_ACCESS_LIFE, Grant, TokenBook
@@ -65,7 +66,6 @@ class SignIns:
 
     def __init__(self, world: World, book: TokenBook) -> None:
         self._world, self._book = world, book
-        self._never: dict[Flavour, list[Account]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -108,17 +108,9 @@ class SignIns:
     def _person(self, flavour: Flavour, answer: Answer) -> Account | None:
         if answer.ig_user_id is not None:
             return self._world.find(answer.ig_user_id)
-        for account in self._never_consented(flavour):
-            if not self._book.grants(account):
-                return account
-        return next((account for account in self._world.accounts() if account.flavour == flavour), None)
-
-    def _never_consented(self, flavour: Flavour) -> list[Account]:
-        """The accounts that had no token at the beginning; looked for once, since a world may be large."""
-        if flavour not in self._never:
-            everyone = (account for account in self._world.accounts() if account.flavour == flavour)
-            self._never[flavour] = [account for account in everyone if self._book.first(account) is None]
-        return self._never[flavour]
+        never_came = (account for account in self._world.troubled() if not self._book.grants(account))
+        everyone = chain(never_came, self._world.accounts())
+        return next((account for account in everyone if account.flavour == flavour), None)
 
     def _consent(self, account: Account, asked: Asked, declined: tuple[str, ...], now: datetime) -> Grant:
         """What an account's owner allows, on facebook together with what was allowed before."""

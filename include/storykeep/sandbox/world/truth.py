@@ -18,6 +18,9 @@ _COUNTS = (
     "shares",
     "follows",
     "profile_visits",
+    "profile_activity",
+    "link_clicks",
+    "facebook_views",
     "total_interactions",
     "reposts",
     "taps_forward",
@@ -28,7 +31,10 @@ _COUNTS = (
 
 
 def truth(stories: Stories, tokens: TokenBook, at: datetime) -> dict[str, Any]:
-    """All stories posted up to a moment, each made when its turn comes, with its numbers then or at its life's end."""
+    """All stories posted up to a moment, each made when its turn comes, with its numbers then or at its life's end.
+
+    `facebook_views` is null for a story that was not shared to Facebook.
+    """
     return {"at": _iso(at), "stories": (_row(story, tokens, at) for story in stories.posted_until(at))}
 
 
@@ -41,7 +47,7 @@ def _row(story: Story, tokens: TokenBook, at: datetime) -> dict[str, Any]:
         "login_flavour": story.account.flavour,
         "posted_at": _iso(story.posted_at),
         "expires_at": _iso(story.expires_at),
-        **{name: counts[name] for name in _COUNTS},
+        **{name: counts.get(name) for name in _COUNTS},
         "served": cause is None,
         "cause": cause,
     }

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from storykeep.graph.client import Answer
-from storykeep.graph.usage import FULL, Pool
+from storykeep.graph.usage import FULL, Pool, fullest
 from storykeep.settings import Flavour
 
 # Percent from which an account is asked less, so that what is left goes to the last readings of its stories.
@@ -26,18 +26,14 @@ def app_pool(flavour: Flavour) -> str:
 
 
 def told(answers: Iterable[Answer], flavour: Flavour) -> dict[str, Pool]:
-    """The pools that these replies tell of, each at its fullest.
-
-    Meta names pools of businesses too. No ask is known to count against those, so they are left out.
-    """
+    """The pools that these replies tell of, each at its fullest."""
     found: dict[str, Pool] = {}
     for answer in answers:
         if answer.usage is None:
             continue
-        own, app = answer.ask.pool, app_pool(flavour)
-        for name, pool in ((own, answer.usage.pools.get(own)), (app, answer.usage.app)):
-            if pool is not None:
-                found[name] = max(pool, found.get(name, pool), key=lambda one: (one.percent, one.regain_minutes))
+        for name, pool in ((answer.ask.pool, answer.usage.of(answer.ask.pool)), (app_pool(flavour), answer.usage.app)):
+            if (most := fullest(pool, found.get(name))) is not None:
+                found[name] = most
     return found
 
 
