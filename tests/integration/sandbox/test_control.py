@@ -150,16 +150,12 @@ def test_truth_has_the_agreed_columns(world):
 @pytest.mark.parametrize(("path", "size"), [("accounts.csv", 6000), ("truth?at=2026-11-01T00:00:00Z", 3000)])
 def test_a_long_reply_does_not_keep_the_others_waiting(path, size):
     with sandbox(accounts=size, start=datetime(2026, 11, 1, tzinfo=UTC)) as large, ThreadPoolExecutor() as pool:
-        began = time.monotonic()
-        reply = pool.submit(requests.get, f"{large.cdn}/_sandbox/{path}", timeout=60)
-        waits = []
+        reply, answered = pool.submit(requests.get, f"{large.cdn}/_sandbox/{path}", timeout=60), 0
         with requests.Session() as http:
             while not reply.done():
-                asked = time.monotonic()
                 assert http.get(f"{large.facebook}/_sandbox/clock", timeout=60).status_code == 200
-                waits.append(time.monotonic() - asked)
-        assert max(waits) < (time.monotonic() - began) / 2
-        assert len(waits) > 5
+                answered += 1
+        assert answered > 5  # one or two, if the long reply were made in one go
         text = reply.result().text
         rows = text.splitlines()[1:] if path == "accounts.csv" else json.loads(text)["stories"]
         assert len(rows) >= size
