@@ -65,7 +65,6 @@ def refresh(
                     clock=clock,
                     run=run,
                     connections={connection.account_id: connection},
-                    blocked=pools.blocked(conn, now),
                     is_of_one=True,
                 )
             )
@@ -107,7 +106,8 @@ def _read(tick: Tick) -> None:
 
 
 def _is_reserved(tick: Tick, story: StoryClock) -> bool:
-    return story.account_id in tick.paced() or not tick.can_ask(story.account_id)
+    tick.look(tick.connections)
+    return bool(tick.standing.paced) or not tick.can_ask(story.account_id)
 
 
 @contextmanager
