@@ -12,13 +12,6 @@ HABIT_DAYS = 14
 AROUND = timedelta(minutes=30)
 
 
-def load(
-    conn: psycopg.Connection, account_ids: Collection[str], now: datetime
-) -> tuple[list[AccountClock], list[StoryClock]]:
-    """The clocks of these accounts and of their stories that still run."""
-    return accounts(conn, account_ids, now), stories(conn, account_ids, now)
-
-
 def accounts(conn: psycopg.Connection, account_ids: Collection[str], now: datetime) -> list[AccountClock]:
     """The clocks of these accounts, with how often each has posted around this time of day lately.
 

@@ -17,12 +17,12 @@ def due(
     *,
     now: datetime,
     list_every: timedelta,
+    listings: bool = True,
 ) -> Plan:
     """What is due at `now` for these accounts, each of which is given with the names of its pools."""
-    accounts, stories = clocks.load(conn, pools_of.keys(), now)
     return plan(
-        accounts,
-        stories,
+        clocks.accounts(conn, pools_of.keys(), now) if listings else (),
+        clocks.stories(conn, pools_of.keys(), now),
         blocked=within(standing.blocked, pools_of),
         reserved=within(standing.reserved, pools_of),
         paced=within(standing.paced, pools_of),

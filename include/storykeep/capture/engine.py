@@ -62,7 +62,7 @@ def capture(
         lookout.read(work.sweeps)
         list_stories(tick, work.listings, lookout)
         # Looked at again, for the stories that the listings brought; one may be in its last minutes.
-        work = _due(tick, settings)
+        work = _due(tick, settings, listings=False)
         read_stories(tick, work.sweeps, are_sweeps=True)
         read_stories(tick, work.readings, lookout)
         _note_left(tick)
@@ -115,12 +115,12 @@ def _connections(
     return {connection.account_id: connection for connection in connections if connection.login_flavour in clients}
 
 
-def _due(tick: Tick, settings: Settings) -> Plan:
+def _due(tick: Tick, settings: Settings, *, listings: bool = True) -> Plan:
     """What is due and may be asked for."""
     pools_of = _pools_of(tick)
     if paced := within(tick.standing.paced, pools_of):
         tick.run.counts["paced accounts"] = len(paced)
-    return due(tick.conn, pools_of, tick.standing, now=tick.now, list_every=settings.list_every)
+    return due(tick.conn, pools_of, tick.standing, now=tick.now, list_every=settings.list_every, listings=listings)
 
 
 def _pools_of(tick: Tick) -> dict[str, frozenset[str]]:

@@ -94,7 +94,7 @@ def outcome_of(conn: psycopg.Connection, caller: str, username: str) -> Outcome:
 
 def _read(tick: Tick) -> None:
     list_stories(tick, tick.connections)
-    _, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    stories = clocks.stories(tick.conn, tick.connections.keys(), tick.now)
     waiting = sorted(stories, key=lambda story: (story.expires_at, story.story_id))
     while waiting and not tick.lost:
         if _is_reserved(tick, waiting[0]):
