@@ -23,7 +23,7 @@ class SlowApi:
     _lock: Lock = field(default_factory=Lock)
 
     def tick(self, run_id: str) -> Run:
-        """A tick that asks for one thing at a time. Its clock goes on while it works, the sandbox's with the next tick."""
+        """A tick that asks for one thing at a time. Only its own clock goes on while it works, not the sandbox's."""
         scene = self.scene
         scene.control("POST", "clock", {"now": scene.now.isoformat()})
         with pytest.MonkeyPatch.context() as patch:
