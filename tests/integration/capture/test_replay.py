@@ -61,8 +61,8 @@ def test_a_tick_is_run_only_when_something_is_due(quiet: Scene) -> None:
 
 
 def test_while_all_pools_rest_no_tick_is_run(quiet: Scene) -> None:
-    tell_apps(quiet, 100, rests_until=quiet.now + 22 * MINUTE)
-    assert replayed(quiet, 30)[0] == 25
+    tell_apps(quiet, 100, rests_until=quiet.now + 32 * MINUTE)
+    assert replayed(quiet, 40)[0] == 35
 
 
 def test_while_all_pools_are_nearly_full_listings_are_due_half_as_often(quiet: Scene) -> None:
