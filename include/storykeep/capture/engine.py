@@ -5,13 +5,16 @@ from collections.abc import Collection, Mapping
 
 import psycopg
 
-from storykeep.accounts import pools, registry
+from storykeep.accounts import registry
+from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, notices
+from storykeep.capture import notices
 from storykeep.capture.causes import CREATORS_MATTER
+from storykeep.capture.due import due, within
 from storykeep.capture.listing import land_throttled, list_stories
-from storykeep.capture.planner import Plan, plan
+from storykeep.capture.lookout import Lookout
+from storykeep.capture.planner import Plan
 from storykeep.capture.reading import read_stories
 from storykeep.capture.tick import Tick
 from storykeep.causes import Cause
@@ -23,6 +26,8 @@ from storykeep.settings import Flavour, Settings
 
 log = logging.getLogger(__name__)
 
+# The part of a tick after which it begins nothing more, so that it has ended when the next one is due.
+BEGIN_WITHIN = 0.9
 # How many handles a message names.
 NAMED = 50
 
@@ -39,9 +44,9 @@ def capture(
 ) -> Run:
     """Do what is due for one shard of the accounts: sweeps first, then listings, then the other readings.
 
-    Whatever happens to one account or story is noted under its cause and costs no other. `conn` is in autocommit
-    mode: every chunk of replies is a transaction of its own. Raises StorykeepError only for what stops everything,
-    such as a missing token key.
+    What there is no time for is left to the next tick. Whatever happens to one account or story is noted under its
+    cause and costs no other. `conn` is in autocommit mode: every chunk of replies is a transaction of its own. Raises
+    StorykeepError only for what stops everything, such as a missing token key.
     """
     with ledger(conn, "capture", run_id, clock) as run:
         tick = Tick(
@@ -50,14 +55,17 @@ def capture(
             clock=clock,
             run=run,
             connections=_connections(conn, settings, clients, run, shard, shards),
-            blocked=pools.blocked(conn, run.clock_at),
+            ends_at=run.clock_at + BEGIN_WITHIN * settings.tick,
         )
-        due = _due(tick, settings)
-        read_stories(tick, due.sweeps)
-        list_stories(tick, due.listings)
+        tick.look(tick.connections)
+        work, lookout = _due(tick, settings), Lookout(tick, tick.now)
+        lookout.read(work.sweeps)
+        list_stories(tick, work.listings, lookout)
         # Looked at again, for the stories that the listings brought; one may be in its last minutes.
-        due = _due(tick, settings)
-        read_stories(tick, (*due.sweeps, *due.readings))
+        work = _due(tick, settings, listings=False)
+        read_stories(tick, work.sweeps, are_sweeps=True)
+        read_stories(tick, work.readings, lookout)
+        _note_left(tick)
         _note_throttled(tick, settings)
         refused = tick.metrics.refused_of_all()
         notices.keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
@@ -107,24 +115,39 @@ def _connections(
     return {connection.account_id: connection for connection in connections if connection.login_flavour in clients}
 
 
-def _due(tick: Tick, settings: Settings) -> Plan:
+def _due(tick: Tick, settings: Settings, *, listings: bool = True) -> Plan:
     """What is due and may be asked for."""
-    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
-    silent = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
-    paced = tick.paced()
-    if paced:
+    pools_of = _pools_of(tick)
+    if paced := within(tick.standing.paced, pools_of):
         tick.run.counts["paced accounts"] = len(paced)
-    return plan(accounts, stories, blocked=silent, paced=paced, now=tick.now, list_every=settings.list_every)
+    return due(tick.conn, pools_of, tick.standing, now=tick.now, list_every=settings.list_every, listings=listings)
+
+
+def _pools_of(tick: Tick) -> dict[str, frozenset[str]]:
+    """The accounts whose connection is good, with the names of their pools."""
+    return {account_id: tick.pools_of(account_id) for account_id in tick.connections.keys() - tick.lost}
+
+
+def _note_left(tick: Tick) -> None:
+    """Note how many listings and stories there was no time for."""
+    if tick.left:
+        tick.run.counts["left for the next tick"] = len(tick.left)
+        log.warning("%s: no time for %d listings and stories: the next tick does them", tick.run.run_id, len(tick.left))
 
 
 def _note_throttled(tick: Tick, settings: Settings) -> None:
-    """Note whose work is still due because nothing may be sent to a pool of theirs."""
-    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
-    left = plan(accounts, stories, blocked=(), paced=tick.paced(), now=tick.now, list_every=settings.list_every)
-    silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
-    for account_id in silent:
+    """Note whose work is still due because nothing, or nothing but last readings, may be sent to a pool of theirs."""
+    pools_of = _pools_of(tick)
+    silent = within(tick.standing.blocked, pools_of)
+    hindered = {who: pools_of[who] for who in silent | within(tick.standing.reserved, pools_of)}
+    if not hindered:
+        return
+    free = Standing(paced=tick.standing.paced)
+    left = due(tick.conn, hindered, free, now=tick.now, list_every=settings.list_every)
+    unlisted = set(left.listings) - tick.listed
+    for account_id in left.accounts & silent | unlisted:
         tick.run.causes[Cause.THROTTLED].add(tick.connections[account_id].username)
-    if unlisted := silent & set(left.listings) - tick.listed:
+    if unlisted:
         land_throttled(tick, unlisted)
 
 

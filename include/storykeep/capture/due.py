@@ -1,0 +1,36 @@
+"""What is due for some accounts at a time, as far as their rate-limit pools let them be asked."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import psycopg
+
+from storykeep.accounts.pools import Standing
+from storykeep.capture import clocks
+from storykeep.capture.planner import Plan, plan
+
+
+def due(
+    conn: psycopg.Connection,
+    pools_of: Mapping[str, frozenset[str]],
+    standing: Standing,
+    *,
+    now: datetime,
+    list_every: timedelta,
+    listings: bool = True,
+) -> Plan:
+    """What is due at `now` for these accounts, each of which is given with the names of its pools."""
+    return plan(
+        clocks.accounts(conn, pools_of.keys(), now) if listings else (),
+        clocks.stories(conn, pools_of.keys(), now),
+        blocked=within(standing.blocked, pools_of),
+        reserved=within(standing.reserved, pools_of),
+        paced=within(standing.paced, pools_of),
+        now=now,
+        list_every=list_every,
+    )
+
+
+def within(names: set[str], pools_of: Mapping[str, frozenset[str]]) -> set[str]:
+    """The accounts that have a pool among these."""
+    return {account_id for account_id, own in pools_of.items() if names & own} if names else set()
