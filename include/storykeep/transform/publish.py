@@ -13,15 +13,13 @@ from psycopg import sql
 
 from storykeep.errors import StorykeepError
 from storykeep.quality import approval, watermarks
+from storykeep.quality.changes import LARGE, Changes
 from storykeep.settings import Settings
-from storykeep.transform.changes import Changes
 from storykeep.transform.tables import Table, compose, loosen, read_table, tighten
 from storykeep.transform.turn import turn
 
 log = logging.getLogger(__name__)
 
-# Marts that grow with the history, by the column whose changed values are noted, so that only these are compared.
-LARGE = {"fct_stories": "story_id", "fct_story_readings": "story_id"}
 EVERY = sql.SQL("true")
 
 
@@ -62,24 +60,23 @@ def _publish_table(conn: psycopg.Connection, name: str) -> int:
         )
     conn.execute(compose("create table if not exists marts.{table} ()", table=name))
     if name in LARGE:
-        return _publish_changes(conn, built, Changes(name, LARGE[name]))
-    return _bring(conn, read_table(conn, "marts", name), built, EVERY)
+        return _publish_changes(conn, built, LARGE[name])
+    return _bring(conn, built, EVERY)
 
 
 def _publish_changes(conn: psycopg.Connection, built: Table, changes: Changes) -> int:
     """Compare what changed since the two tables were equal; all of them when that is not known."""
     changes.hold(conn)
-    standing = read_table(conn, "marts", built.name)
-    known = changes.are_known(conn, standing, built)
+    known = changes.are_known(conn)
     log.debug("publish: %s: compares %s", built.name, "what changed" if known else "all")
-    rows = _bring(conn, standing, built, changes.among(conn) if known else EVERY)
+    rows = _bring(conn, built, changes.among if known else EVERY)
     changes.forget(conn)
     return rows
 
 
-def _bring(conn: psycopg.Connection, standing: Table, built: Table, among: sql.Composable) -> int:
-    """Give the standing table the shape of the built one, and its rows `among` those compared; returns how many."""
-    loosen(conn, standing, built)
+def _bring(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
+    """Give the standing table the shape of the built one, and its rows for those `among` it; returns how many changed."""
+    loosen(conn, read_table(conn, "marts", built.name), built)
     rows = _bring_rows(conn, built, among)
     tighten(conn, read_table(conn, "marts", built.name), built)
     return rows
@@ -105,7 +102,7 @@ def _bring_rows(conn: psycopg.Connection, built: Table, among: sql.Composable) -
             delete from marts.{table} as standing
             where {among} and not exists (
                 select from build.{table} as built
-                where {same_key} and row({standing}) is not distinct from row({built})
+                where {among} and {same_key} and row({standing}) is not distinct from row({built})
             )
             """
         ).format(**parts)
@@ -115,7 +112,7 @@ def _bring_rows(conn: psycopg.Connection, built: Table, among: sql.Composable) -
             """
             insert into marts.{table} ({columns})
             select {built} from build.{table} as built
-            where {among} and not exists (select from marts.{table} as standing where {same_key})
+            where {among} and not exists (select from marts.{table} as standing where {among} and {same_key})
             """
         ).format(**parts)
     )

@@ -29,11 +29,6 @@ class Table:
     key: tuple[str, ...]
     comment: str | None
 
-    @property
-    def types(self) -> dict[str, str]:
-        """The type of each column by its name."""
-        return {name: column.type for name, column in self.columns.items()}
-
 
 def compose(statement: LiteralString, **names: str | tuple[str, ...]) -> sql.Composed:
     """Put names into a statement as quoted identifiers, a tuple of them as a list."""

@@ -1,8 +1,8 @@
 """Which rows of a large mart may differ from the built ones: those of the keys that changed since they were equal.
 
 Triggers on the built and on the standing table write every changed key down, in the transaction that changes it and
-whoever does. A table that was made anew, rewritten or given a column is told by its file and by its number of columns,
-those dropped included: then, or when a trigger is missing, nothing is known and everything has to be compared.
+whoever does. A table that was made anew, rewritten or altered is told by its file and by its numbers of columns and of
+dropped ones: then, or when a trigger is missing, nothing is known and everything has to be checked and compared.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,12 @@ from itertools import product
 import psycopg
 from psycopg import sql
 
-from storykeep.transform.tables import Table, compose
-
 SCHEMAS = ("build", "marts")
 # Postgres lets a trigger see the changed rows of one event only, and of an update those before apart from those after.
 EVENTS = (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
 TRIGGERS = len(SCHEMAS) * len(EVENTS)
 
-RECORD = (
+RECORDS = (
     "drop table if exists intermediate.watched_marts, intermediate.changes",
     """
     create table intermediate.watched_marts (
@@ -57,40 +55,36 @@ class Changes:
     mart: str
     key: str
 
-    def hold(self, conn: psycopg.Connection) -> None:
-        """Let nobody else change either table until the transaction ends: a change unseen would be forgotten.
+    def are_known(self, conn: psycopg.Connection) -> bool:
+        """Whether the built and the standing table were equal once, and every change of either is written down since.
 
-        Makes the tables of the record; when either is missing, both anew.
+        The built rows were approved then, too.
         """
-        records = conn.execute(
-            "select to_regclass('intermediate.watched_marts') is not null"
-            " and to_regclass('intermediate.changes') is not null"
-        )
-        if records.fetchone() != (True,):
-            for statement in RECORD:
-                conn.execute(statement)
-        for schema in SCHEMAS:
-            conn.execute(
-                compose("lock table {schema}.{mart} in share row exclusive mode", schema=schema, mart=self.mart)
-            )
-
-    def are_known(self, conn: psycopg.Connection, standing: Table, built: Table) -> bool:
-        """Whether the two tables were equal once, and every change of either has been written down since."""
-        if (standing.types, standing.key) != (built.types, built.key):
+        if not _are_kept(conn):
             return False
         then = conn.execute("select built, standing from intermediate.watched_marts where mart = %s", [self.mart])
         return then.fetchone() == self._states(conn) and self._triggers(conn) == TRIGGERS
 
-    def among(self, conn: psycopg.Connection) -> sql.Composed:
-        """The condition that a row belongs to a changed key, for a query over one table that has the column."""
-        # Lest the planner reads whole tables for a few rows.
-        conn.execute("analyze intermediate.changes")
-        return sql.SQL("{} in (select key from intermediate.changes where mart = {})").format(
+    @property
+    def among(self) -> sql.Composed:
+        """The condition that a row belongs to a changed key, on a table that has the column."""
+        # An array and no join: it is looked up in the table's key, where the planner would now and then rather join
+        # two whole tables first.
+        return sql.SQL("{} = any(array(select key from intermediate.changes where mart = {}))").format(
             sql.Identifier(self.key), self.mart
         )
 
+    def hold(self, conn: psycopg.Connection) -> None:
+        """Let nobody else change either table until the transaction ends: a change unseen would be forgotten."""
+        if not _are_kept(conn):
+            for statement in RECORDS:
+                conn.execute(statement)
+        for schema in SCHEMAS:
+            table = sql.Identifier(schema, self.mart)
+            conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(table))
+
     def forget(self, conn: psycopg.Connection) -> None:
-        """Note that the two tables are equal now, and have every change from here on written down."""
+        """Note that the two tables, on `hold`, are equal now, and have every change from here on written down."""
         if self._triggers(conn) < TRIGGERS:
             self._watch(conn)
         conn.execute("delete from intermediate.changes where mart = %s", [self.mart])
@@ -111,9 +105,10 @@ class Changes:
         """What tells the built and the standing table from others and from what they were before."""
         states = conn.execute(
             """
-            select pg_relation_filenode(oid) || ', ' || relnatts
-            from unnest(%s::regclass[]) with ordinality as tables (oid, place)
-            join pg_class using (oid)
+            select concat_ws(', ', pg_relation_filenode(attrelid), count(*), count(*) filter (where attisdropped))
+            from unnest(%s::text[]) with ordinality as tables (name, place)
+            join pg_attribute on attrelid = to_regclass(name) and attnum > 0
+            group by attrelid, place
             order by place
             """,
             [self._tables],
@@ -126,7 +121,7 @@ class Changes:
             select
             from pg_trigger
             where
-                tgrelid = any(%s::regclass[])
+                tgrelid in (select to_regclass(name) from unnest(%s::text[]) as tables (name))
                 and tgfoid = to_regproc('intermediate.note_changes')
                 and tgenabled = 'O'
             """,
@@ -136,3 +131,16 @@ class Changes:
     @property
     def _tables(self) -> list[str]:
         return [f"{schema}.{self.mart}" for schema in SCHEMAS]
+
+
+# The marts that grow with the history.
+LARGE = {mart: Changes(mart, "story_id") for mart in ("fct_stories", "fct_story_readings")}
+
+
+def _are_kept(conn: psycopg.Connection) -> bool:
+    """Whether both tables of the record are there. One alone is worth nothing: both are made anew then."""
+    row = conn.execute(
+        "select to_regclass('intermediate.watched_marts') is not null"
+        " and to_regclass('intermediate.changes') is not null"
+    ).fetchone()
+    return row == (True,)
