@@ -5,12 +5,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
-from upath import UPath
 
 from storykeep.accounts import pools, registry
 from storykeep.accounts.vault import Vault
@@ -27,6 +25,7 @@ from storykeep.graph.transport import pooled_session
 from storykeep.landing.loader import land
 from storykeep.landing.rows import MediaFile
 from storykeep.landing.runs import Run, ledger
+from storykeep.landing.storage import open_root
 from storykeep.settings import Flavour, Settings
 
 log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ def archive_media(
     wanted = _wanted(conn, clock())
     if not wanted:
         return None
-    root = _root(settings.media_root)
+    root = open_root(settings.media_root)
     with ledger(conn, "media", run_id, clock) as run, pooled_session(AT_ONCE) as session:
         tick = _tick(conn, settings, clients, clock, run)
 
@@ -131,20 +130,6 @@ def _tick(
         connections={each.account_id: each for each in connections if each.login_flavour in clients},
         blocked=pools.blocked(conn, run.clock_at),
     )
-
-
-def _root(media_root: str) -> UPath:
-    """The storage. Raises StorykeepError when there is none of this kind, or its library is not installed."""
-    try:
-        root = UPath(media_root)
-        _ = root.fs if not isinstance(root, Path) else None
-    except (ImportError, ValueError) as error:
-        raise StorykeepError(
-            str(error),
-            where=f"STORYKEEP_MEDIA_ROOT={media_root}",
-            remedy="install the library of this storage beside Storykeep (for s3:// it is s3fs), or name a folder",
-        ) from None
-    return root
 
 
 def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:

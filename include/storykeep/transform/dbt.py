@@ -30,7 +30,7 @@ def build(settings: Settings, as_of: datetime) -> dict[str, int]:
     failed model and test.
     """
     approval.withdraw(settings)
-    project = last_build.fingerprint(settings.dbt_dir)
+    project = last_build.fingerprint(settings.dbt_dir, _kept(settings))
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not last_build.can_go_on(settings, as_of, project):
         log.info("dbt: full refresh")
@@ -68,7 +68,7 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
     from dbt.cli.main import dbtRunner  # imports for seconds
 
     with writing(settings), _environment(settings):
-        options = _options(settings, {"as_of": as_of.isoformat(), **variables})
+        options = _options(settings, {"as_of": as_of.isoformat(), "keep": _kept(settings), **variables})
         outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *options])
         if isinstance(outcome.exception, OSError):
             raise outcome.exception
@@ -83,6 +83,11 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
             log.warning("dbt: %s", _describe(result))
     # The hook at the start of a run is an operation, and no node of the project.
     return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
+
+
+def _kept(settings: Settings) -> str:
+    """The part of the policy that makes the rows of the marts what they are."""
+    return "matched" if settings.keep.matched_only else "all"
 
 
 def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:
