@@ -44,8 +44,8 @@ def purge_unmatched(settings: Settings, now: datetime) -> dict[str, int]:
         connect(settings.warehouse, "storykeep_ingest") as conn,
         ledger(conn, "maintain", run_id, fixed_clock(now)) as run,
     ):
-        doomed = _unmatched(marts, now, after)
-        if doomed:
+        run.counts.update({"stories purged": 0, "files deleted": 0})
+        if doomed := _unmatched(marts, now, after):
             last_build.forget(settings)
             _purge(conn, settings, doomed, run)
         run.counts["dead letters deleted"] += purge_dead_letters(conn, now - after - STORY_LIFE)
