@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from storykeep.accounts import pools, registry
+from storykeep.accounts.states import Reason, State
 from storykeep.accounts.vault import Vault
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.download import OF_THE_FILE, MediaMissingError, fetch
@@ -133,6 +134,7 @@ def _tick(
 
 
 def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
+    """The files that are not archived yet, of nobody who said goodbye: a link outlives the consent to use it."""
     with conn.cursor(row_factory=class_row(Wanted)) as cursor:
         return cursor.execute(
             """
@@ -140,7 +142,10 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
                 select distinct on (stories.story_id) stories.story_id, stories.account_id, stories.payload
                 from raw.stories
                 join app.story_clock on story_clock.story_id = stories.story_id
-                where story_clock.expires_at > %(now)s
+                join app.connections on connections.account_id = stories.account_id
+                where
+                    story_clock.expires_at > %(now)s and connections.status <> all(%(goodbyes)s)
+                    and connections.reason is distinct from %(goodbye)s
                 order by stories.story_id, stories.captured_at desc, stories.content_hash
             ),
 
@@ -160,7 +165,7 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
             )
             order by files.story_id, files.kind
             """,
-            {"now": now},
+            {"now": now, "goodbyes": [State.DISCONNECTED, State.PURGED], "goodbye": Reason.APP_REMOVED},
         ).fetchall()
 
 

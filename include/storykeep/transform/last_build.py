@@ -44,10 +44,7 @@ def keep(settings: Settings) -> None:
 
 
 def forget(settings: Settings) -> None:
-    """Have the next build make every table anew: raw rows that the standing tables have taken in are to go.
-
-    Call it before they go, and hold the turn from then until they are gone, so that no build takes them in again.
-    """
+    """Have the next build make every table anew, out of what is in raw then."""
     with connect(settings.warehouse, "storykeep_transform") as conn:
         if conn.execute("select to_regclass('intermediate.last_build')").fetchone() != (None,):
             conn.execute("delete from intermediate.last_build")

@@ -46,6 +46,7 @@ def purge_unmatched(settings: Settings, now: datetime) -> dict[str, int]:
     ):
         run.counts.update({"stories purged": 0, "files deleted": 0})
         if doomed := _unmatched(marts, now, after):
+            # Before the first row goes. Incremental builds do not see that rows are gone.
             last_build.forget(settings)
             _purge(conn, settings, doomed, run)
         run.counts["dead letters deleted"] += purge_dead_letters(conn, now - after - STORY_LIFE)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from storykeep.landing.tombstones import story_hash
 from storykeep.settings import Keep
 from storykeep.transform.build import build_marts
 from storykeep.transform.purge import purge_unmatched
+from storykeep.warehouse import connect
 
 from .conftest import EVENING, Scene
 from .test_same_marts import marts, prepare
@@ -42,6 +44,19 @@ def as_bytes(story_id: str) -> str:
     return story_id.encode().hex()
 
 
+def kept(scene: Scene) -> list[tuple[Any, ...]]:
+    """What the marts say of stories and of coverage, but for estimates, which other stories have a part in."""
+    queries = (
+        "select story_id, posted_at, caption, finality, views, reach, media_path from marts.fct_stories",
+        "select story_id, captured_at, views, is_withheld from marts.fct_story_readings",
+        "select campaign_id, story_id, evidence from marts.fct_campaign_content",
+        "select account_id, date, listings_done, gap_cause, stories_seen, stories_not_kept, stories_late"
+        " from marts.fct_capture_coverage",
+    )
+    with connect(scene.settings.warehouse, "storykeep_transform") as conn:
+        return [row for query in queries for row in conn.execute(f"{query} order by 1, 2").fetchall()]
+
+
 def files(scene: Scene) -> set[str]:
     return {path.stem for path in Path(scene.settings.media_root).rglob("*") if path.is_file()}
 
@@ -66,11 +81,12 @@ def test_nothing_is_left_of_a_personal_story_and_a_replay_brings_nothing_back(sc
     assert {trace for trace in traces if trace not in text} == {as_bytes(story) for story in personal}
     assert [trace for trace in traces if trace in repr(before)] == []
 
+    standing = kept(scene)
     counts = purge_unmatched(scene.settings, LATER)
     assert counts["stories purged"] == len(personal)
     assert counts["files deleted"] == len(of_persons - of_campaigns)
     build_marts(scene.settings, LATER)
-    assert marts(scene.settings) == before
+    assert kept(scene) == standing
     text = dump(scene, tmp_path)
     assert [trace for trace in traces if trace in text] == []
     assert [story for story in personal if story_hash(story) not in text] == []

@@ -41,7 +41,12 @@ due as (
             readings.captured_at
         from {{ ref('fct_stories') }} as stories
         inner join readings on stories.story_id = readings.story_id
-        where not exists (select from {{ this }} as standing where standing.story_id = stories.story_id)
+        where
+            not exists (
+                select standing.story_id
+                from {{ this }} as standing
+                where standing.story_id = stories.story_id
+            )
     {% endif %}
 
 )
