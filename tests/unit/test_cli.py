@@ -21,6 +21,7 @@ COMMANDS = {
     "accounts list",
     "accounts disconnect",
     "accounts refresh",
+    "accounts diagnose",
     "campaigns import",
     "campaigns list",
     "tick",
