@@ -75,7 +75,7 @@ def _publish_changes(conn: psycopg.Connection, built: Table, changes: Changes) -
 
 
 def _bring(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
-    """Give the standing table the shape of the built one, and its rows for those `among` it; returns how many changed."""
+    """Give the standing table the shape of the built one, and the rows `among` it; returns how many changed."""
     loosen(conn, read_table(conn, "marts", built.name), built)
     rows = _bring_rows(conn, built, among)
     tighten(conn, read_table(conn, "marts", built.name), built)

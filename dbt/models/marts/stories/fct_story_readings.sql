@@ -2,7 +2,7 @@
 
 with
 
-readings as (
+readings as not materialized (
 
     select * from {{ ref('int_stories__readings_pivoted') }}
 
