@@ -7,7 +7,7 @@
 
 with
 
-readings as (
+readings as not materialized (
 
     select * from {{ ref('int_stories__readings_pivoted') }}
 
