@@ -43,6 +43,21 @@ def keep(settings: Settings) -> None:
         )
 
 
+def forget(settings: Settings) -> None:
+    """Have the next build make every table anew, out of what is in raw then."""
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        if conn.execute("select to_regclass('intermediate.last_build')").fetchone() != (None,):
+            conn.execute("delete from intermediate.last_build")
+
+
+def is_overtaken(settings: Settings, as_of: datetime) -> bool:
+    """Say whether a build as of a later moment has begun since the one as of `as_of`."""
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        if conn.execute("select to_regclass('intermediate.last_build')").fetchone() == (None,):
+            return False
+        return conn.execute("select from intermediate.last_build where reached_at > %s", [as_of]).rowcount == 1
+
+
 def fingerprint(dbt_dir: Path) -> str:
     """Sha256 of every model, macro and setting of the project."""
     files = sorted(path for source in SOURCES for path in _files(dbt_dir / source))
