@@ -102,6 +102,7 @@ def dbt_build(as_of: str) -> None:
 
     settings = deployment()
     with turn(settings):
+        _skip_if_overtaken(settings, as_of)
         dbt.build(settings, parse_time(as_of))
     dbt.warn_of_old_sources(settings, parse_time(as_of))
 
@@ -165,7 +166,7 @@ def _skip_if_overtaken(settings: Settings, as_of: str) -> None:
     """Skip when a later build, of the weekly rebuild or by hand, took the tables over: it publishes all of this."""
     from storykeep.transform.last_build import is_overtaken
 
-    if is_overtaken(settings, parse_time(as_of)):
+    if is_overtaken(settings, parse_time(as_of), system_clock()):
         raise AirflowSkipException("a build as of a later moment has begun since, and publishes all of this")
 
 

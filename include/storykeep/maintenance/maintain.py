@@ -34,16 +34,19 @@ def maintain(settings: Settings, clock: Clock, run_id: str, *, rebuild: bool = F
 
 
 def rebuild_is_due(settings: Settings, now: datetime) -> bool:
-    """Whether the last rebuild that came to the same marts was a week ago."""
+    """Whether a week has passed since a rebuild last came to the same marts, or since the first round if none has."""
     with connect(settings.warehouse, "storykeep_ingest") as conn:
-        found = conn.execute(
+        ((is_due,),) = conn.execute(
             """
-            select from app.runs
-            where kind = 'maintain' and status = 'ok' and counts ? 'marts compared' and clock_at > %s and clock_at <= %s
+            select
+                coalesce(min(clock_at) <= %(since)s, false)
+                and not bool_or(status = 'ok' and counts ? 'marts compared' and clock_at > %(since)s)
+            from app.runs
+            where kind = 'maintain' and clock_at <= %(now)s
             """,
-            [now - REBUILD_EVERY, now],
-        )
-        return found.rowcount == 0
+            {"since": now - REBUILD_EVERY, "now": now},
+        ).fetchall()
+    return bool(is_due)
 
 
 def prove_marts(settings: Settings, clock: Clock, run_id: str) -> dict[str, int]:

@@ -50,7 +50,7 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
         raise StorykeepError(
             "; ".join(found),
             where=f"the marts and their rebuild from raw as of {as_of:%Y-%m-%d %H:%M:%S}",
-            remedy="take a backup and find out which is right; if raw is, `storykeep build --anew` takes the marts there",
+            remedy="take a backup and find out which is right; if raw is: storykeep build --anew",
         )
     log.info("rebuild: %d marts with %d rows are what raw comes to", len(marts), rows)
     return {"marts compared": len(marts), "mart rows compared": rows}
