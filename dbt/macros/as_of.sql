@@ -10,6 +10,19 @@
 {%- endmacro %}
 
 
+{# Rows of a raw table that a build knows: captured by the moment that it is about and, where two builds are to be
+   compared, landed before both. #}
+{% macro is_known(table) -%}
+    captured_at <= {{ as_of() }} and {{ has_landed(table) }}
+{%- endmacro %}
+
+
+{% macro has_landed(table) -%}
+    {%- set until = var('landed_until', none) -%}
+    {{ "landing_id <= " ~ until[table] if until else "true" }}
+{%- endmacro %}
+
+
 {# dbt's own idea of now, which source freshness is measured against. #}
 {% macro postgres__current_timestamp() -%}
     {{ as_of() }}

@@ -3,7 +3,7 @@
     {%- if flags.WHICH in ('build', 'run') -%}
         -- dbt's clean-up before this hook rolls the role of the connection back.
         set role {{ target.role }};
-        create table if not exists intermediate.last_build (
+        create table if not exists {{ suffixed('intermediate') }}.last_build (
             as_of timestamptz not null,
             project text not null,
             stories bigint not null,
@@ -12,9 +12,9 @@
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );
-        delete from intermediate.last_build
+        delete from {{ suffixed('intermediate') }}.last_build
         where reached_at > {{ as_of() }}{% if flags.FULL_REFRESH %} or true{% endif %};
-        update intermediate.last_build set reached_at = {{ as_of() }};
+        update {{ suffixed('intermediate') }}.last_build set reached_at = {{ as_of() }};
     {%- endif -%}
 {%- endmacro %}
 
@@ -24,7 +24,7 @@
 {% macro last_build(column, otherwise) -%}
     {%- set rows = [] -%}
     {%- if execute -%}
-        {%- set rows = run_query("select " ~ column ~ "::text from intermediate.last_build").rows -%}
+        {%- set rows = run_query("select " ~ column ~ "::text from " ~ suffixed('intermediate') ~ ".last_build").rows -%}
         {%- if not rows and not flags.FULL_REFRESH -%}
             {{ exceptions.raise_compiler_error(
                 "no build to go on from that is of " ~ var("as_of") ~ " or earlier -> pass --full-refresh"

@@ -38,6 +38,7 @@ TOKEN_URLS: dict[Flavour, str] = {
 }
 # The last minutes of a story in which every tick reads it.
 LONGEST_TICK_SECONDS = 600
+LEAST_RETENTION_DAYS = 3
 # What a warehouse connection may ask of libpq beyond address and login.
 TLS = ("sslmode", "sslrootcert")
 # The hosts that story media come from: https://scontent-*.cdninstagram.com, profile pictures *.fbcdn.net.
@@ -113,6 +114,7 @@ class Settings:
     list_every: timedelta = timedelta(minutes=15)
     shards: int = 2
     keep: Keep = Keep()
+    retention_days: int | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -132,6 +134,7 @@ class Settings:
             list_every=timedelta(seconds=_positive(told, "STORYKEEP_LIST_SECONDS", 900)),
             shards=_positive(told, "STORYKEEP_SHARDS", cls.shards),
             keep=_keep(told.get("STORYKEEP_KEEP", "all").strip()),
+            retention_days=_retention_days(told),
         )
 
     @property
@@ -288,6 +291,18 @@ def _keep(text: str) -> Keep:
         where="STORYKEEP_KEEP",
         remedy="write all, matched or matched_then_purge(DAYS), with DAYS from 1 to 9999; the default is all",
     )
+
+
+def _retention_days(told: Mapping[str, str]) -> int | None:
+    text = told.get("STORYKEEP_RETENTION_DAYS")
+    if text is not None and not (POSITIVE.fullmatch(text.strip()) and int(text) >= LEAST_RETENTION_DAYS):
+        raise StorykeepError(
+            f"{text!r} is no whole number of days from {LEAST_RETENTION_DAYS} on: a story lives for one day, and its"
+            " last numbers have to be built before its replies are dropped",
+            where="STORYKEEP_RETENTION_DAYS",
+            remedy="leave it empty to keep every reply for good",
+        )
+    return None if text is None else int(text)
 
 
 def _positive(told: Mapping[str, str], name: str, default: int) -> int:

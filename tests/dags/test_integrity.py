@@ -9,8 +9,12 @@ import pytest
 
 from .conftest import FOLDER
 
-EXPECTED = {"capture_stories", "build_marts", "watch_tokens", "refresh_account"}
-SCHEDULED = {"capture_stories": timedelta(seconds=300), "watch_tokens": timedelta(hours=1)}
+EXPECTED = {"capture_stories", "build_marts", "watch_tokens", "refresh_account", "maintain_warehouse"}
+SCHEDULED = {
+    "capture_stories": timedelta(seconds=300),
+    "watch_tokens": timedelta(hours=1),
+    "maintain_warehouse": timedelta(days=1),
+}
 
 each_dag = pytest.mark.parametrize("dag_id", sorted(EXPECTED))
 

@@ -27,6 +27,12 @@ EDGES = {
     },
     "watch_tokens": {"check_tokens": set()},
     "refresh_account": {"refresh": {"landed", "judge"}, "landed": set(), "judge": set()},
+    "maintain_warehouse": {
+        "check_rebuild": {"purge_unmatched"},
+        "purge_unmatched": {"apply_retention"},
+        "apply_retention": set(),
+        "prune_data_docs": set(),
+    },
 }
 A_DAG = """
 from airflow.sdk import dag, task
@@ -87,6 +93,11 @@ def test_a_refresh_hands_on_the_handle_and_whether_anything_landed(dags: dict[st
     }
     ((counts,),) = dag.get_task("landed").op_args
     assert counts.operator.task_id == "refresh"
+
+
+def test_retention_runs_on_the_days_without_a_rebuild_and_not_after_one_that_failed(dags: dict[str, Any]) -> None:
+    assert dags["maintain_warehouse"].get_task("purge_unmatched").trigger_rule == "none_failed"
+    assert dags["maintain_warehouse"].params["rebuild"] is False
 
 
 @each_file

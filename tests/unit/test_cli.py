@@ -29,6 +29,7 @@ COMMANDS = {
     "build",
     "tokens check",
     "report",
+    "maintain",
     "status",
     "sandbox serve",
 }

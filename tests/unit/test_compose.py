@@ -22,7 +22,7 @@ def variables() -> list[re.Match[str]]:
 
 
 def test_the_services_are_those_of_one_host() -> None:
-    assert set(SERVICES) == {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert set(SERVICES) == {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer", "janitor"}
 
 
 def test_one_image_everywhere_with_the_version_of_the_package() -> None:
@@ -53,6 +53,17 @@ def test_tasks_run_in_the_scheduler_four_at_a_time() -> None:
     environment = SERVICES["scheduler"]["environment"]
     assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environment["AIRFLOW__CORE__PARALLELISM"] == "4"
+
+
+def test_old_metadata_and_logs_of_airflow_go_every_day_and_a_failure_shows() -> None:
+    *_, script = SERVICES["janitor"]["command"]
+    assert "airflow db clean --clean-before-timestamp" in script
+    assert {"--skip-archive", "--yes", "--error-on-cleanup-failure"} <= set(script.split())
+    # The health check looks at what is written only when all of it ended well.
+    told = re.search(r"-delete &&\n  touch (\S+)\n  sleep 86400", script)
+    assert told and f"find {told[1]} -mmin" in SERVICES["janitor"]["healthcheck"]["test"][1]
+    (logs,) = (mount for mount in SERVICES["janitor"]["volumes"] if mount.startswith("logs:"))
+    assert f"find {logs.partition(':')[2]} -type f" in script
 
 
 def test_every_service_that_stays_has_a_health_check() -> None:

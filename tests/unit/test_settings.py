@@ -163,18 +163,35 @@ def test_every_setting_can_be_told() -> None:
         STORYKEEP_TICK_SECONDS="20",
         STORYKEEP_LIST_SECONDS="60",
         STORYKEEP_SHARDS="7",
+        STORYKEEP_RETENTION_DAYS="400",
     )
     assert [key.get_secret_value() for key in settings.token_keys] == ["new-key", "old-key"]
     assert settings.bi_password is not None
     assert settings.bi_password.get_secret_value() == SECRET
     assert (settings.work_dir, settings.dbt_dir) == (Path("/data/work"), Path("/data/dbt"))
     assert settings.media_hosts == ("a.example", "b.example")
+    assert settings.retention_days == 400
     assert (settings.tick, settings.list_every, settings.shards) == (timedelta(seconds=20), timedelta(minutes=1), 7)
 
 
 def test_media_lie_in_the_work_folder_unless_told_otherwise() -> None:
     assert told(STORYKEEP_WORK_DIR="/data/work").media_root == "/data/work/media"
     assert told(STORYKEEP_WORK_DIR="/data/work", STORYKEEP_MEDIA_ROOT="s3://bucket/m").media_root == "s3://bucket/m"
+
+
+def test_everything_is_kept_unless_told_otherwise() -> None:
+    assert told().retention_days is None
+    assert told(STORYKEEP_RETENTION_DAYS="3").retention_days == 3
+
+
+@pytest.mark.parametrize("text", ["2", "0", "-30", "30d", "3.5", "1" + "0" * 30])
+def test_what_is_kept_is_kept_for_three_days_at_least(text: str) -> None:
+    with pytest.raises(StorykeepError) as raised:
+        told(STORYKEEP_RETENTION_DAYS=text)
+    assert str(raised.value) == (
+        f"STORYKEEP_RETENTION_DAYS: '{text}' is no whole number of days from 3 on: a story lives for one day, and its"
+        " last numbers have to be built before its replies are dropped -> leave it empty to keep every reply for good"
+    )
 
 
 @pytest.mark.parametrize("text", ["often", "0", "-300", "1.5", "5m", "²", "1" + "0" * 30])

@@ -102,6 +102,7 @@ def dbt_build(as_of: str) -> None:
 
     settings = deployment()
     with turn(settings):
+        _skip_if_overtaken(settings, as_of)
         dbt.build(settings, parse_time(as_of))
     dbt.warn_of_old_sources(settings, parse_time(as_of))
 
@@ -113,6 +114,7 @@ def check_release(as_of: str) -> None:
 
     settings = deployment()
     with turn(settings):
+        _skip_if_overtaken(settings, as_of)
         check_release(settings, parse_time(as_of))
 
 
@@ -121,6 +123,7 @@ def publish(as_of: str, watermarks: dict[str, int]) -> dict[str, int]:
     from storykeep.transform.publish import publish
 
     settings = deployment()
+    _skip_if_overtaken(settings, as_of)
     with closing(_ingest(settings)) as conn, ledger(conn, "build", _run_id(), system_clock) as run:
         run.counts.update(publish(settings, parse_time(as_of), watermarks))
     return dict(run.counts)
@@ -133,6 +136,45 @@ def check_tokens() -> None:
     settings = deployment()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
         watch_tokens(conn, settings, system_clock)
+
+
+def check_rebuild() -> dict[str, int]:
+    """Once a week, or when the run asks for it, compare the marts with a rebuild from raw; fail when they differ."""
+    from storykeep.maintenance.maintain import prove_marts, rebuild_is_due
+
+    settings = deployment()
+    if not get_current_context()["params"]["rebuild"] and not rebuild_is_due(settings, system_clock()):
+        raise AirflowSkipException("the marts were found equal to a rebuild less than a week ago")
+    return prove_marts(settings, system_clock, _run_id())
+
+
+def purge_unmatched() -> dict[str, int]:
+    """Delete what was captured of stories that match no campaign, where the policy says so; returns the counts."""
+    from storykeep.transform.purge import purge_unmatched
+
+    return purge_unmatched(deployment(), system_clock())
+
+
+def apply_retention() -> dict[str, int]:
+    """Drop the raw days that are older than the setting says; returns the counts."""
+    from storykeep.maintenance.maintain import apply_retention
+
+    return apply_retention(deployment(), system_clock, _run_id())
+
+
+def prune_data_docs() -> dict[str, int]:
+    """Delete the results and pages of the checks of all but the last builds; returns the count."""
+    from storykeep.maintenance.maintain import prune_data_docs
+
+    return prune_data_docs(deployment(), system_clock, _run_id())
+
+
+def _skip_if_overtaken(settings: Settings, as_of: str) -> None:
+    """Skip when a later build, of the weekly rebuild or by hand, took the tables over: it publishes all of this."""
+    from storykeep.transform.last_build import is_overtaken
+
+    if is_overtaken(settings, parse_time(as_of), system_clock()):
+        raise AirflowSkipException("a build as of a later moment has begun since, and publishes all of this")
 
 
 def _ingest(settings: Settings) -> psycopg.Connection:

@@ -72,6 +72,14 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
     return sum(bool(result.success) for _, result in results)
 
 
+def refresh_index(settings: Settings) -> None:
+    """Write the first page of the Data Docs anew: it lists what is there."""
+    context = _context(settings)
+    results = context.validation_results_store.list_keys()
+    # Without any, every page would be made anew.
+    context.build_data_docs(resource_identifiers=[max(results, key=lambda result: result.run_id.run_time)])
+
+
 def _context(settings: Settings) -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig

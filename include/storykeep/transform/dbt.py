@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 BAD = ("error", "fail", "runtime error")
 MODELS = ("model", "seed")
 # Variables that only a run looks at. dbt reads the whole project again when another one is told, which takes seconds.
-NOT_PARSED = ("as_of", "project")
+NOT_PARSED = ("as_of", "project", "landed_until")
 
 
-def build(settings: Settings, as_of: datetime) -> dict[str, int]:
+def build(settings: Settings, as_of: datetime, landed_until: Mapping[str, int] | None = None) -> dict[str, int]:
     """Build every model into its schema, the marts into `build`, and run every data test.
 
     It goes on from the last build that ended well if it can, and otherwise makes every table anew. What was approved
-    for publication is so no longer. Returns how many nodes ended in which state. Raises StorykeepError naming each
-    failed model and test.
+    for publication is so no longer. `landed_until` leaves out the raw rows with higher landing ids, by table. Returns
+    how many nodes ended in which state. Raises StorykeepError naming each failed model and test.
     """
     approval.withdraw(settings)
     project = last_build.fingerprint(settings.dbt_dir, _kept(settings))
@@ -37,9 +37,22 @@ def build(settings: Settings, as_of: datetime) -> dict[str, int]:
     if not last_build.can_go_on(settings, as_of, project):
         log.info("dbt: full refresh")
         command.append("--full-refresh")
-    states = _run(settings, as_of, command, project=project)
+    states = _run(settings, as_of, command, project=project, **_bounds(landed_until))
     last_build.keep(settings)
     return states
+
+
+def rebuild(settings: Settings, as_of: datetime, landed_until: Mapping[str, int], suffix: str) -> dict[str, int]:
+    """Build every model anew into schemas whose names end in `suffix`, and test nothing.
+
+    Of the standing build nothing is touched. Raises StorykeepError naming each failed model.
+    """
+    command = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--full-refresh"]
+    return _run(settings, as_of, command, schema_suffix=suffix, **_bounds(landed_until))
+
+
+def _bounds(landed_until: Mapping[str, int] | None) -> dict[str, Mapping[str, int]]:
+    return {"landed_until": landed_until} if landed_until else {}
 
 
 def unit_test(settings: Settings, as_of: datetime) -> dict[str, int]:
@@ -60,7 +73,7 @@ def warn_of_old_sources(settings: Settings, as_of: datetime) -> None:
         log.warning("dbt source freshness: %s", error.what)
 
 
-def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variables: str) -> dict[str, int]:
+def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variables: Any) -> dict[str, int]:
     if not (settings.dbt_dir / "dbt_project.yml").is_file():
         raise StorykeepError(
             f"there is no dbt project in {settings.dbt_dir}",
@@ -81,7 +94,7 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
     return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
 
 
-def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, str], manifest: Any = None) -> Any:
+def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, Any], manifest: Any = None) -> Any:
     """What a command of dbt comes to, with the parsed project where there is one."""
     from dbt.cli.main import dbtRunner  # imports for seconds
 
@@ -98,7 +111,7 @@ def _kept(settings: Settings) -> str:
     return "matched" if settings.keep.matched_only else "all"
 
 
-def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:
+def _options(settings: Settings, variables: Mapping[str, Any]) -> list[str]:
     folder = _folder(settings)
     return [
         *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),

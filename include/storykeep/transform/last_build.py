@@ -50,6 +50,17 @@ def forget(settings: Settings) -> None:
             conn.execute("delete from intermediate.last_build")
 
 
+def is_overtaken(settings: Settings, as_of: datetime, now: datetime) -> bool:
+    """Say whether, since `as_of`, a build as of a later moment has begun. One of the future is none of these."""
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        if conn.execute("select to_regclass('intermediate.last_build')").fetchone() == (None,):
+            return False
+        found = conn.execute(
+            "select from intermediate.last_build where reached_at > %s and reached_at <= %s", [as_of, now]
+        )
+        return found.rowcount == 1
+
+
 def fingerprint(dbt_dir: Path, kept: str) -> str:
     """Sha256 of every model, macro and setting of the project, and of which stories are `kept`."""
     files = sorted(path for source in SOURCES for path in _files(dbt_dir / source))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ from tests.dags.airflow_library import airflow_library as airflow_library
 from storykeep.accounts.registry import import_accounts
 from storykeep.accounts.rows import COLUMNS
 from storykeep.accounts.vault import Vault
-from storykeep.clock import system_clock
+from storykeep.clock import fixed_clock, parse_time, system_clock
 from storykeep.errors import StorykeepError
 from storykeep.landing.runs import ledger
 from storykeep.local.postgres import uri
@@ -22,6 +23,7 @@ from storykeep.warehouse import connect
 pytestmark = pytest.mark.integration
 
 AS_OF = "2026-11-05T12:00:00+00:00"
+BEFORE = "2026-11-05T11:55:00+00:00"
 RUN_ID = "scheduled__2026-11-05T12:00:00+00:00"
 
 
@@ -35,6 +37,7 @@ def tasks(airflow_library: None, warehouse: Settings, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
     monkeypatch.setenv("STORYKEEP_TOKEN_KEYS", warehouse.token_keys[0].get_secret_value())
     monkeypatch.setenv("STORYKEEP_SHARDS", "2")
+    monkeypatch.setenv("STORYKEEP_WORK_DIR", str(warehouse.work_dir))
     with set_current_context({"run_id": RUN_ID}):  # type: ignore[typeddict-item]
         yield tasks
 
@@ -108,6 +111,61 @@ def test_a_refresh_lands_under_the_run_of_its_dag_and_fails_only_when_judged(
     assert (f"/{RUN_ID}/" in run_id, kind, status) == (True, "refresh", "trouble")
     with pytest.raises(StorykeepError, match=r"^@ada: not read in full: api_unreachable -> "):
         tasks.judge_refresh("@ada")
+
+
+def test_what_a_later_build_took_over_is_left_to_it(
+    tasks: Any, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    done: list[str] = []
+    monkeypatch.setattr("storykeep.transform.dbt.build", lambda *_: done.append("dbt_build"))
+    monkeypatch.setattr("storykeep.transform.dbt.warn_of_old_sources", lambda *_: None)
+    monkeypatch.setattr("storykeep.quality.release.check_release", lambda *_: done.append("check_release"))
+    monkeypatch.setattr("storykeep.transform.publish.publish", lambda *_: done.append("publish") or {})
+    with connect(warehouse.warehouse, "storykeep_transform") as transform:
+        transform.execute("create table intermediate.last_build (reached_at timestamptz)")
+        transform.execute("insert into intermediate.last_build values (%s)", [AS_OF])
+    calls = [("dbt_build", ()), ("check_release", ()), ("publish", ({},))]
+    # Neither is the build itself, nor one that somebody made of a moment to come.
+    for as_of, now in ((AS_OF, AS_OF), (BEFORE, BEFORE)):
+        monkeypatch.setattr(tasks, "system_clock", fixed_clock(parse_time(now)))
+        for task, arguments in calls:
+            getattr(tasks, task)(as_of, *arguments)
+    assert done == 2 * ["dbt_build", "check_release", "publish"]
+    monkeypatch.setattr(tasks, "system_clock", fixed_clock(parse_time(AS_OF)))
+    for task, arguments in calls:
+        with pytest.raises(AirflowSkipException, match="a build as of a later moment"):
+            getattr(tasks, task)(BEFORE, *arguments)
+    assert len(done) == 6
+
+
+def test_the_rebuild_is_skipped_when_it_is_not_due_and_not_asked_for(
+    tasks: Any, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+    from airflow.sdk.execution_time.context import set_current_context
+
+    monkeypatch.setattr("storykeep.maintenance.maintain.check_rebuild", lambda *_: {"marts compared": 9})
+    with ledger(conn, "maintain", "the first", fixed_clock(system_clock() - timedelta(days=7))):
+        pass
+    asked_for = {"run_id": RUN_ID, "params": {"rebuild": True}}
+    with set_current_context({"run_id": RUN_ID, "params": {"rebuild": False}}):  # type: ignore[typeddict-item]
+        assert tasks.check_rebuild() == {"marts compared": 9}
+        with pytest.raises(AirflowSkipException, match="less than a week ago"):
+            tasks.check_rebuild()
+    with set_current_context(asked_for):  # type: ignore[arg-type]
+        assert tasks.check_rebuild() == {"marts compared": 9}
+    written = conn.execute("select run_id, kind, status from app.runs where run_id <> 'the first'").fetchall()
+    assert written == [(f"{RUN_ID}/rebuild", "maintain", "ok")]
+
+
+def test_the_daily_steps_write_themselves_down(tasks: Any, conn: psycopg.Connection) -> None:
+    assert tasks.purge_unmatched() == {}
+    assert tasks.apply_retention() == {}
+    assert tasks.prune_data_docs() == {"data docs deleted": 0}
+    written = conn.execute("select run_id, kind, status from app.runs order by 1").fetchall()
+    assert written == [(f"{RUN_ID}/data-docs", "maintain", "ok"), (f"{RUN_ID}/retention", "maintain", "ok")]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +17,11 @@ from storykeep.backup.dump import backup
 from storykeep.backup.manifest import Manifest
 from storykeep.campaigns.registry import import_campaigns
 from storykeep.clock import fixed_clock
+from storykeep.landing.loader import land
+from storykeep.landing.payload import content_hash
+from storykeep.landing.rows import StoryInsight, StoryListing
 from storykeep.local.postgres import EmbeddedPostgres
+from storykeep.maintenance.maintain import apply_retention
 from storykeep.sandbox.serve import Running, sandbox
 from storykeep.settings import Settings
 from storykeep.transform.build import build_marts
@@ -52,9 +58,22 @@ def full(running: Running, new_warehouse: Callable[[], Settings], tmp_path_facto
         import_accounts(conn, Vault(source.token_keys), scene.control("GET", "accounts.csv"), START)
         import_campaigns(conn, campaigns)
         scene.tick()
+        capture_and_drop_an_old_day(conn, source)
     build_marts(source, EVENING)
     file = tmp_path_factory.mktemp("backup") / "warehouse.dump"
     return Backup(file, backup(source, file, fixed_clock(EVENING)), source)
+
+
+def capture_and_drop_an_old_day(conn: psycopg.Connection, source: Settings) -> None:
+    """A day that retention dropped, so that what it kept is in the backup."""
+    ((account_id,),) = conn.execute("select min(account_id) from app.accounts").fetchall()
+    then = EVENING - timedelta(days=9)
+    hashed: Any = {"payload": {"data": []}, "content_hash": content_hash({"data": []})}
+    with conn.transaction():
+        listing = StoryListing(account_id, then, "run", "v26.0", "ok", **hashed)
+        land(conn, [listing, StoryInsight("1", account_id, "core", then, "run", "v26.0", "ok", **hashed)])
+    done = apply_retention(replace(source, retention_days=3), fixed_clock(EVENING), "retention")
+    assert done["raw rows kept"] == 2
 
 
 @pytest.fixture

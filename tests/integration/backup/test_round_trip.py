@@ -111,6 +111,7 @@ def test_the_manifest_counts_what_is_there_and_a_partitioned_table_once(full: Ba
         for name, proof in tables.items():
             assert conn.execute(f"select count(*) from {name}").fetchone() == (proof.rows,), name  # noqa: S608
     assert tables["raw.story_insights"].rows > 0
+    assert (tables["raw.story_insights_kept"].rows, tables["raw.listing_days"].rows) == (1, 1)
     assert full.manifest.made_at == EVENING
 
 

@@ -18,6 +18,8 @@ APPEND_ONLY = (
     "raw.story_insights",
     "raw.media_files",
     "raw.dead_letters",
+    "raw.story_insights_kept",
+    "raw.listing_days",
     "app.connection_events",
     "app.purged_stories",
 )

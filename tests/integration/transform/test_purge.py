@@ -110,6 +110,13 @@ def test_all_of_a_story_of_no_campaign_goes_and_a_count_stays(settings: Settings
     assert run == [("maintain", "ok", counts)]
 
 
+def test_what_retention_kept_of_it_goes_too(settings: Settings, conn: psycopg.Connection) -> None:
+    conn.execute("insert into raw.story_insights_kept select * from raw.story_insights")
+    assert stories(conn, "raw.story_insights_kept") >= {"101", "102"}
+    purge_unmatched(settings, AS_OF)
+    assert stories(conn, "raw.story_insights_kept") == stories(conn, "raw.story_insights")
+
+
 def test_a_listing_stays_and_still_tells_how_many_stories_it_showed(
     settings: Settings, conn: psycopg.Connection
 ) -> None:

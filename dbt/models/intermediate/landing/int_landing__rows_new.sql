@@ -1,15 +1,21 @@
 {{ config(post_hook='analyze {{ this }}') }}
 
-{% set tables = ["stories", "story_insights", "media_files"] %}
+-- What retention kept are rows of story_insights all the same.
+{% set tables = {
+    "stories": "stories",
+    "story_insights": "story_insights",
+    "story_insights_kept": "story_insights",
+    "media_files": "media_files",
+} %}
 
 -- From the sources, and not from staging, which hides what was captured after the moment of the build.
-{% for table in tables %}
+{% for source_name, table in tables.items() %}
     select
         '{{ table }}' as table_name,
         landing_id,
         story_id,
         captured_at
-    from {{ source('instagram', table) }}
-    where landing_id > {{ last_build(table, 0) }}::bigint
+    from {{ source('instagram', source_name) }}
+    where landing_id > {{ last_build(table, 0) }}::bigint and {{ has_landed(table) }}
     {{ "union all" if not loop.last }}
 {% endfor %}

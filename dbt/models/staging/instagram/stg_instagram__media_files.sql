@@ -10,4 +10,4 @@ select
     size_bytes,
     path
 from {{ source('instagram', 'media_files') }}
-where captured_at <= {{ as_of() }}
+where {{ is_known('media_files') }}

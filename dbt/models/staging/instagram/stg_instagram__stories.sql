@@ -8,4 +8,4 @@ select
     payload ->> 'permalink' as permalink,
     payload ->> 'caption' as caption
 from {{ source('instagram', 'stories') }}
-where captured_at <= {{ as_of() }}
+where {{ is_known('stories') }}

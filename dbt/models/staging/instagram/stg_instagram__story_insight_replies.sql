@@ -1,3 +1,32 @@
+with
+
+-- What retention kept of the days that it dropped is as good as what stands.
+landed as (
+
+    select
+        story_id,
+        metric_group,
+        captured_at,
+        account_id,
+        status,
+        payload,
+        content_hash,
+        landing_id
+    from {{ source('instagram', 'story_insights') }}
+    union all
+    select
+        story_id,
+        metric_group,
+        captured_at,
+        account_id,
+        status,
+        payload,
+        content_hash,
+        landing_id
+    from {{ source('instagram', 'story_insights_kept') }}
+
+)
+
 select
     story_id,
     metric_group,
@@ -6,5 +35,5 @@ select
     status,
     payload,
     content_hash
-from {{ source('instagram', 'story_insights') }}
-where captured_at <= {{ as_of() }}
+from landed
+where {{ is_known('story_insights') }}

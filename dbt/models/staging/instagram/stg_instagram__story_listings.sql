@@ -4,4 +4,14 @@ select
     status,
     cause
 from {{ source('instagram', 'story_listings') }}
-where captured_at <= {{ as_of() }}
+where {{ is_known('story_listings') }}
+union all
+-- Of the days that retention dropped.
+select
+    days.account_id,
+    moments.captured_at,
+    days.status,
+    days.cause
+from {{ source('instagram', 'listing_days') }} as days
+cross join lateral unnest(days.captured_at) as moments (captured_at)
+where moments.captured_at <= {{ as_of() }}

@@ -55,6 +55,7 @@ begin
 
     delete from raw.stories where story_id = any(doomed);
     delete from raw.story_insights where story_id = any(doomed);
+    delete from raw.story_insights_kept where story_id = any(doomed);
     delete from app.refused_metrics where media_id = any(doomed);
     delete from app.story_clock where story_id = any(doomed);
 

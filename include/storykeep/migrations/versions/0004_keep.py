@@ -2,10 +2,10 @@
 
 from storykeep.migrations.scripts import run_script
 
-revision: str = "0006"
-down_revision: str | None = "0002"
+revision: str = "0004"
+down_revision: str | None = "0003"
 
 
 def upgrade() -> None:
     """Create the counts, the tombstones and the functions that purge."""
-    run_script("0006_keep.sql")
+    run_script("0004_keep.sql")

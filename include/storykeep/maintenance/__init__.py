@@ -1,0 +1,1 @@
+"""What has to be done once a day: old data dropped, and the marts proven."""
