@@ -5,6 +5,7 @@ from datetime import datetime
 
 import psycopg
 
+from storykeep.accounts.modes import resting
 from storykeep.accounts.states import CAPTURED
 from storykeep.capture.planner import AccountClock, StoryClock
 
@@ -31,9 +32,10 @@ def load(
 
 
 def connected(conn: psycopg.Connection) -> list[str]:
-    """The accounts whose connection lets them be captured."""
+    """The accounts whose connection lets them be captured, and that are to be captured automatically."""
     rows = conn.execute("select account_id from app.connections where status = any(%s)", [list(CAPTURED)])
-    return [account_id for (account_id,) in rows]
+    left_alone = resting(conn)
+    return [account_id for (account_id,) in rows if account_id not in left_alone]
 
 
 def listed(conn: psycopg.Connection, account_ids: Iterable[str], now: datetime, *, complete: bool) -> None:
