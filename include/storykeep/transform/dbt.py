@@ -67,8 +67,9 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
         )
     from dbt.cli.main import dbtRunner  # imports for seconds
 
+    cadence = f"{settings.list_every.total_seconds():.0f}"
     with writing(settings), _environment(settings):
-        options = _options(settings, {"as_of": as_of.isoformat(), **variables})
+        options = _options(settings, {"as_of": as_of.isoformat(), "list_every_seconds": cadence, **variables})
         outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *options])
         if isinstance(outcome.exception, OSError):
             raise outcome.exception
