@@ -141,7 +141,8 @@ def test_coverage_of_every_day_with_the_cause_of_its_gap(query: Query) -> None:
     rows = query(
         """
         select account_id, extract(day from date)::integer as day, listings_due, listings_done, listings_failed,
-            longest_gap_minutes, gap_cause, stories_seen, stories_sweep, stories_late, stories_masked, stories_missing, stories_live
+            longest_gap_minutes, gap_cause, stories_seen, stories_sweep, stories_late, stories_masked,
+            stories_missing, stories_live
         from marts.fct_capture_coverage order by account_id, date
         """
     )

@@ -154,7 +154,8 @@ select
     growth_mean::numeric(30, 2) as estimated_undercount,
     -- Growth slows down, so that over hours nothing bounds it from below.
     case
-        when finality = 'sweep' then floor(greatest(growth_centre - growth_spread, 0)) else 0 * growth_mean
+        when finality = 'sweep' and growth_mean is not null then floor(greatest(growth_centre - growth_spread, 0))
+        else 0 * growth_mean
     end::numeric(30, 2) as estimated_undercount_low,
     ceil(growth_centre + growth_spread)::numeric(30, 2) as estimated_undercount_high
 from carried_on
