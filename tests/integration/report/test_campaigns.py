@@ -160,11 +160,11 @@ def test_a_stretch_over_several_days_is_one_and_ends_with_its_cause(
         ("2026-11-14", "2026-11-14T01:00:00Z", "2026-11-15T00:00:00Z", "our_outage"),
         ("2026-11-15", "2026-11-15T00:00:00Z", "2026-11-15T02:00:00Z", "paused"),
     ]
-    for date, unseen_from, unseen_to, cause in parts:
+    for day, unseen_from, unseen_to, cause in parts:
         insert_mart(
             "fct_capture_coverage",
             account_id="a1",
-            date=date,
+            date=day,
             gap_cause=cause,
             unseen_from=unseen_from,
             unseen_to=unseen_to,
