@@ -6,16 +6,17 @@ took Storykeep, which by then asks for no metric that the API refuses of it, and
 counts as a final number, however old its last reading.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import plots
 import two_days
 from figures import Figure
 from stage import START, Bench
-from two_days import TwoDays
+from two_days import TwoDays, Undercount
 
 from storykeep.clock import parse_time
+from storykeep.report.truth import Compared
 
 FRESH_MINUTES = 10
 FINAL = ("sweep", "masked")
@@ -33,12 +34,40 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield Figure(what, 100 * fresh / len(served), "%", at_least=99.9)
     true_views = days.kept.true_views
     yield Figure(f"views kept, of {true_views:,} in truth", 100 * days.kept.kept_views / true_views, "%", at_least=99.9)
-    reported = sum(days.undercounts.get(story.story_id, 0.0) for story in served)
-    apart = abs(reported - (true_views - days.kept.kept_views)) / true_views
-    yield Figure("reported undercount and the true one are apart", 100 * apart, "points", at_most=0.2)
+    yield Figure(
+        "reported undercount and the true one are apart", apart(served, days.undercounts), "points", at_most=0.2
+    )
+    yield Figure("stories whose interval covers the truth", covered(served, days.undercounts), "%", at_least=95)
+    for length, lost in days.after_outages.kept.items():
+        what = f"without the last {length.seconds // 3600} h of {len(lost)} stories"
+        undercounts = days.after_outages.undercounts
+        yield Figure(f"{what}: their views kept", 100 * sum(_kept(one) for one in lost) / _truth(lost), "%")
+        yield Figure(f"{what}: reported undercount and the true one are apart", apart(lost, undercounts), "points")
+        yield Figure(f"{what}: intervals that cover the truth", covered(lost, undercounts), "%", at_least=95)
     ours, polled = calls_per_final(days), polled_calls_per_final(days)
     yield Figure("API calls per final number", ours, "calls")
     yield Figure("against reading every live story every 15 minutes", 100 * ours / polled, "%", at_most=40)
+
+
+def apart(stories: Sequence[Compared], undercounts: Mapping[str, Undercount]) -> float:
+    """How far the reported undercount of the stories is from the true one, in percent of their views."""
+    reported = sum(undercounts[story.story_id].estimated for story in stories if story.story_id in undercounts)
+    true = _truth(stories) - sum(_kept(story) for story in stories)
+    return 100 * abs(reported - true) / _truth(stories)
+
+
+def covered(stories: Sequence[Compared], undercounts: Mapping[str, Undercount]) -> float:
+    """Of the stories with an estimate, the percentage whose interval holds the true undercount."""
+    found = [(undercounts[one.story_id], one.true_views - _kept(one)) for one in stories if one.story_id in undercounts]
+    return 100 * sum(bounds.low <= true <= bounds.high for bounds, true in found) / max(len(found), 1)
+
+
+def _kept(story: Compared) -> int:
+    return min(story.kept_views or 0, story.true_views)
+
+
+def _truth(stories: Sequence[Compared]) -> int:
+    return max(sum(story.true_views for story in stories), 1)
 
 
 def calls_per_final(days: TwoDays) -> float:

@@ -24,7 +24,8 @@
 {% macro last_build(column, otherwise) -%}
     {%- set rows = [] -%}
     {%- if execute -%}
-        {%- set rows = run_query("select " ~ column ~ "::text from " ~ suffixed('intermediate') ~ ".last_build").rows -%}
+        {%- set table = suffixed('intermediate') ~ ".last_build" -%}
+        {%- set rows = run_query("select " ~ column ~ "::text from " ~ table).rows -%}
         {%- if not rows and not flags.FULL_REFRESH -%}
             {{ exceptions.raise_compiler_error(
                 "no build to go on from that is of " ~ var("as_of") ~ " or earlier -> pass --full-refresh"

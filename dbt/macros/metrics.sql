@@ -45,6 +45,16 @@
 {%- endmacro %}
 
 
+{# The UTC days, as midnights without a zone, that the time from one moment up to another touches. #}
+{% macro utc_days(first, last) -%}
+    generate_series(
+        {{ utc_date(first) }}::timestamp,
+        ({{ last }} - interval '1 microsecond') at time zone 'UTC',
+        interval '1 day'
+    )
+{%- endmacro %}
+
+
 {# Minutes from one moment to a later one. #}
 {% macro minutes_between(earlier, later) -%}
     extract(epoch from {{ later }} - {{ earlier }}) / 60

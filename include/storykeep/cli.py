@@ -1,6 +1,8 @@
 """The console script. Each command reads the settings, opens what it needs and makes one call."""
 
+import getpass
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +61,7 @@ def _time(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; default: your login.")]
 At = Annotated[datetime | None, typer.Option(parser=_time, metavar="TIME", help="Do it as of this time (UTC).")]
 
 
@@ -169,6 +172,7 @@ def accounts_list() -> None:
             "login_flavour",
             "status",
             "reason",
+            "mode",
             "token_expires_at",
             "data_access_expires_at",
         )
@@ -184,6 +188,41 @@ def accounts_disconnect(username: str) -> None:
     console.print(
         f"{username} is disconnected; its history is kept" if is_new else f"{username} was disconnected before"
     )
+
+
+@accounts.command("pause")
+def accounts_pause(username: str, by: By = None) -> None:
+    """Capture nothing of an account for now. Its connection stays."""
+    _set_mode(username, "paused", by)
+
+
+@accounts.command("manual")
+def accounts_manual(username: str, by: By = None) -> None:
+    """Leave an account to its creator, who hands stories and numbers in by hand. Its connection stays."""
+    _set_mode(username, "manual", by)
+
+
+@accounts.command("resume")
+def accounts_resume(username: str, by: By = None) -> None:
+    """Capture an account automatically again."""
+    _set_mode(username, "automatic", by)
+
+
+def _set_mode(username: str, mode: str, by: str | None) -> None:
+    from storykeep.accounts.modes import Mode, set_mode
+    from storykeep.accounts.registry import find_account
+
+    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        account_id = find_account(conn, username)
+        is_new = set_mode(conn, account_id, Mode(mode), by or _login(), system_clock())
+    console.print(f"{username} is {mode}" if is_new else f"{username} was {mode} before", markup=False)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 @accounts.command("refresh")

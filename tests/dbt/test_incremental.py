@@ -49,6 +49,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
             error_code=10,
             payload={"error": {"code": 10}},
         )
+        _earlier_stories(conn)
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:
@@ -57,6 +58,16 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
                 for table in RAW
                 for row in cursor.execute(f"select * from raw.{table}").fetchall()  # noqa: S608 (names of ours)
             ]
+
+
+def _earlier_stories(conn: psycopg.Connection) -> None:
+    """As many as a curve is learned from, which 102 is then estimated by."""
+    for number in range(201, 209):
+        posted_at = at(10, 0, number - 200)
+        node = {"id": str(number), "timestamp": posted_at.strftime("%Y-%m-%dT%H:%M:%S+0000"), "media_type": "IMAGE"}
+        landed(conn, "stories", posted_at, story_id=str(number), payload=node, content_hash=str(number) * 21)
+        for minutes, views in ((18 * 60, 300), (21 * 60, 310 + number % 7), (1431, 350), (1436, 350 + number % 3)):
+            reading(conn, str(number), posted_at + timedelta(minutes=minutes), views=views)
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +176,9 @@ def test_rows_in_any_order_over_several_builds_make_the_marts_of_one(
     settings = new_warehouse()
     grow(settings, in_any_order(landings, seed=2))
     assert marts(settings) == expected
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        learned = conn.execute("select story_id, count(*) from intermediate.int_stories__learned_from group by 1")
+        assert learned.fetchall() == [("102", 9)]  # these and 101
     assert told.text.count("full refresh") == 1
 
 

@@ -13,17 +13,17 @@ def test_stories_with_their_finality_and_last_counts(query: Query) -> None:
     rows = query(
         """
         select story_id, finality, is_final, views, reach, views_withheld, last_reading_at, last_reading_age_minutes,
-            estimated_undercount, withheld_upper_bound
+            estimated_undercount, estimated_undercount_low, estimated_undercount_high, withheld_upper_bound
         from marts.fct_stories order by story_id
         """
     )
     assert [tuple(row.values()) for row in rows] == [
-        ("101", "sweep", True, 1000, 700, False, at(11, 7, 55), 5, 5, None),
-        ("102", "late", False, 300, 200, False, at(11, 5), 240, None, None),
-        ("103", "masked", True, None, None, True, at(11, 9, 55), 5, None, 4),
-        ("104", "missing", False, None, None, False, at(11, 1), 22 * 60, None, None),
-        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, 4),  # its link clicks are
-        ("106", "live", False, None, None, False, None, None, None, None),
+        ("101", "sweep", True, 1000, 700, False, at(11, 7, 55), 5, 5, 0, 11, None),
+        ("102", "late", False, 300, 200, False, at(11, 5), 240, None, None, None, None),
+        ("103", "masked", True, None, None, True, at(11, 9, 55), 5, None, None, None, 4),
+        ("104", "missing", False, None, None, False, at(11, 1), 22 * 60, None, None, None, None),
+        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, None, None, 4),  # its link clicks are
+        ("106", "live", False, None, None, False, None, None, None, None, None, None),
     ]
 
 
@@ -140,19 +140,53 @@ def test_accounts_with_the_next_step(query: Query) -> None:
 def test_coverage_of_every_day_with_the_cause_of_its_gap(query: Query) -> None:
     rows = query(
         """
-        select account_id, extract(day from date)::integer as day, listings_done, listings_failed, longest_gap_minutes,
-            gap_cause, stories_seen, stories_sweep, stories_late, stories_masked, stories_missing, stories_live
+        select account_id, extract(day from date)::integer as day, listings_due, listings_done, listings_failed,
+            longest_gap_minutes, gap_cause, stories_seen, stories_sweep, stories_late, stories_masked,
+            stories_missing, stories_live
         from marts.fct_capture_coverage order by account_id, date
         """
     )
     assert [tuple(row.values()) for row in rows] == [
-        ("acc-a", 10, 96, 0, 15, None, 3, 1, 1, 1, 0, 0),
-        ("acc-a", 11, 85, 1, 180, "throttled", 0, 0, 0, 0, 0, 0),
-        ("acc-a", 12, 38, 1, 180, "platform_incident", 2, 0, 0, 0, 0, 2),
-        ("acc-b", 10, 96, 0, 15, None, 1, 0, 0, 0, 1, 0),
-        ("acc-b", 11, 25, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
-        ("acc-b", 12, 0, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
+        ("acc-a", 9, 0, 0, 0, 1440, "not_tracked", 0, 0, 0, 0, 0, 0),
+        ("acc-a", 10, 96, 96, 0, 15, None, 3, 1, 1, 1, 0, 0),
+        ("acc-a", 11, 96, 85, 1, 180, "throttled", 0, 0, 0, 0, 0, 0),
+        ("acc-a", 12, 48, 38, 1, 180, "platform_incident", 2, 0, 0, 0, 0, 2),
+        ("acc-b", 9, 0, 0, 0, 1440, "not_tracked", 0, 0, 0, 0, 0, 0),
+        ("acc-b", 10, 96, 96, 0, 15, None, 1, 0, 0, 0, 1, 0),
+        ("acc-b", 11, 28, 25, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
+        ("acc-b", 12, 0, 0, 0, 1800, "token", 0, 0, 0, 0, 0, 0),
+        *(("acc-n", day, 0, 0, 0, 5040, "not_tracked", 0, 0, 0, 0, 0, 0) for day in (9, 10, 11, 12)),
     ]
+
+
+def test_coverage_tells_when_a_story_can_have_lived_unseen(query: Query) -> None:
+    rows = query(
+        """
+        select account_id, extract(day from date)::integer as day, is_complete, unseen_from, unseen_to,
+            unseen_possible_minutes
+        from marts.fct_capture_coverage where not is_complete order by account_id, date
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", 9, False, None, None, 0),  # 24 hours to the moment
+        ("acc-b", 9, False, None, None, 0),
+        ("acc-b", 11, False, at(11, 6), at(11, 12), 360),
+        ("acc-b", 12, False, None, None, 0),
+        ("acc-n", 9, False, at(9, 0), at(10, 0), 1440),
+        ("acc-n", 10, False, at(10, 0), at(11, 0), 1440),
+        ("acc-n", 11, False, at(11, 0), at(11, 12), 720),
+        ("acc-n", 12, False, None, None, 0),
+    ]
+
+
+def test_how_soon_stories_were_seen(query: Query) -> None:
+    stories = query("select distinct detection_minutes from marts.fct_stories")
+    assert [row["detection_minutes"] for row in stories] == [5]
+    days = query(
+        "select account_id, stories_seen, detection_p50_minutes, detection_p95_minutes from marts.fct_capture_coverage"
+    )
+    assert {tuple(row.values())[2:] for row in days if row["stories_seen"]} == {(5, 5)}
+    assert {tuple(row.values())[2:] for row in days if not row["stories_seen"]} == {(None, None)}
 
 
 def test_dimensions_of_campaigns_brands_and_creators(query: Query) -> None:

@@ -185,6 +185,18 @@ def test_the_list_shows_every_account_and_no_token(connected: Shell, accounts: l
     assert [token for token in tokens_of(accounts) if token in done.out] == []
 
 
+def test_a_creators_wish_is_kept_and_shown(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    username = next(row["username"] for row in accounts if row["access_token"])
+    assert connected.run("accounts", "pause", f"@{username}", "--by", "ida").out == f"@{username} is paused\n"
+    assert connected.run("accounts", "manual", username).out == f"{username} is manual\n"
+    assert connected.run("accounts", "manual", username).out == f"{username} was manual before\n"
+    assert "1 manual" in connected.run("status").out
+    assert connected.run("accounts", "list").out.count(" manual ") == 1
+    assert connected.run("accounts", "resume", username).out == f"{username} is automatic\n"
+    said = connected.all("select mode, author = 'ida' from app.capture_modes order by since")
+    assert said == [("paused", True), ("manual", False), ("automatic", False)]
+
+
 def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts: list[dict[str, str]]) -> None:
     username = next(row["username"] for row in accounts if row["access_token"])
     assert connected.run("accounts", "disconnect", f"@{username}").out == (

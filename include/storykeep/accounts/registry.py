@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from storykeep.accounts.connections import Held, held
 from storykeep.accounts.connections import mark as mark
 from storykeep.accounts.connections import react as react
+from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.pools import pools_of
 from storykeep.accounts.rows import AccountRow, read_accounts
 from storykeep.accounts.states import CAPTURED, GOODBYE, TROUBLE, State, condition
@@ -67,6 +68,7 @@ class Listed:
     login_flavour: Flavour | None
     status: str
     reason: str | None
+    mode: str
     connected_at: datetime | None
     token_expires_at: datetime | None
     data_access_expires_at: datetime | None
@@ -102,13 +104,19 @@ def list_accounts(conn: psycopg.Connection) -> list[Listed]:
         return cursor.execute(
             """
             select accounts.account_id, username, ig_user_id, creators.name as creator, login_flavour,
-                coalesce(status, %s) as status, reason, connected_at, token_expires_at, data_access_expires_at
+                coalesce(status, %s) as status, reason, coalesce(mode, %s) as mode, connected_at, token_expires_at,
+                data_access_expires_at
             from app.accounts
             join app.creators using (creator_id)
             left join app.connections using (account_id)
+            left join lateral (
+                select mode from app.capture_modes
+                where capture_modes.account_id = accounts.account_id
+                order by since desc limit 1
+            ) as wished on true
             order by username, account_id
             """,
-            [State.NOT_TRACKED.value],
+            [State.NOT_TRACKED.value, Mode.AUTOMATIC.value],
         ).fetchall()
 
 
@@ -159,10 +167,16 @@ def find_account(conn: psycopg.Connection, username: str) -> str:
 def capturable(
     conn: psycopg.Connection, vault: Vault, *, shard: int, shards: int
 ) -> tuple[list[Connection], list[Unreadable]]:
-    """The connections of one shard that may be asked for stories, and those whose token no key opens."""
+    """The connections of one shard that may be asked for stories, and those whose token no key opens.
+
+    An account that is paused or manual is not among them.
+    """
     connections: list[Connection] = []
     unreadable: list[Unreadable] = []
+    left_alone = resting(conn)
     for one in held(conn):
+        if one.account_id in left_alone:
+            continue
         if one.state not in CAPTURED or one.token_encrypted is None or shard_of(one.account_id, shards) != shard:
             continue
         try:
@@ -178,9 +192,9 @@ def pools_of_captured(conn: psycopg.Connection, flavours: Collection[Flavour]) -
         """
         select account_id, ig_user_id, login_flavour
         from app.connections join app.accounts using (account_id)
-        where status = any(%s) and login_flavour = any(%s)
+        where status = any(%s) and login_flavour = any(%s) and account_id <> all(%s)
         """,
-        [list(CAPTURED), list(flavours)],
+        [list(CAPTURED), list(flavours), list(resting(conn))],
     )
     return {account_id: pools_of(ig_user_id, flavour) for account_id, ig_user_id, flavour in rows}
 
@@ -188,10 +202,17 @@ def pools_of_captured(conn: psycopg.Connection, flavours: Collection[Flavour]) -
 def connection_of(conn: psycopg.Connection, vault: Vault, username: str) -> Connection:
     """The connection of one account by its handle.
 
-    Raises StorykeepError with the remedy when there is no such account, it is not connected or in trouble, or no key
-    opens its token.
+    Raises StorykeepError with the remedy when there is no such account, it is paused or manual, it is not connected or
+    in trouble, or no key opens its token.
     """
     account_id = find_account(conn, username)
+    if mode := resting(conn).get(account_id):
+        handle = username.removeprefix("@")
+        raise StorykeepError(
+            f"it is not read: {mode}",
+            where=f"@{handle}",
+            remedy=f"if its creator agrees: storykeep accounts resume {handle}",
+        )
     one = next(iter(held(conn, account_id)), None)
     state, reason = (one.state, one.why) if one else (State.NOT_TRACKED, None)
     if one is None or state in TROUBLE or one.token_encrypted is None:

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.rows import class_row
 from rich.console import Console
 
-from storykeep.report.figures import NONE, Count, counted, percent
+from storykeep.report.figures import NONE, Count, counted, percent, span, whole
 from storykeep.report.screen import label, number, show, words
 
 # In the order in which they are shown.
@@ -23,13 +23,20 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class FinalityClass:
-    """The stories of one class and their views."""
+    """The stories of one class and their views.
+
+    `undercount` are the views that they had after their last readings, estimated; the bounds are the sums of those of
+    each story.
+    """
 
     finality: str
     stories: int
     views: int | None
     stories_withheld: int
     stories_unknown: int
+    undercount: int | None = None
+    undercount_low: int | None = None
+    undercount_high: int | None = None
 
 
 def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple[FinalityClass, ...]:
@@ -42,7 +49,10 @@ def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple
                 count(*) as stories,
                 sum(views)::bigint as views,
                 count(*) filter (where views_withheld) as stories_withheld,
-                count(*) filter (where views is null and not views_withheld) as stories_unknown
+                count(*) filter (where views is null and not views_withheld) as stories_unknown,
+                round(sum(estimated_undercount))::bigint as undercount,
+                sum(estimated_undercount_low)::bigint as undercount_low,
+                sum(estimated_undercount_high)::bigint as undercount_high
             from marts.fct_stories
             where
                 %(campaign)s::text is null
@@ -73,4 +83,10 @@ def show_finality(console: Console, classes: tuple[FinalityClass, ...]) -> None:
             for row in classes
         ],
         f"Shares are of the {counted(ended, 'story', 'stories')} that ended. All but late and missing are final.",
+        *(
+            f"Later views of {row.finality} stories: about {whole(row.undercount)}"
+            f" ({span(row.undercount_low, row.undercount_high)}), not added."
+            for row in classes
+            if row.undercount is not None
+        ),
     )

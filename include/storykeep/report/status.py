@@ -1,7 +1,8 @@
 """One screen: is Storykeep capturing, and what stands in its way. Read from `app` alone, so it needs no marts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture.planner import SWEEP
 from storykeep.errors import StorykeepError
@@ -59,7 +61,10 @@ class BlockedPool:
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand at `now`. A good tick is one that finished, whatever single accounts made of it."""
+    """How things stand at `now`. A good tick is one that finished, whatever single accounts made of it.
+
+    `resting` counts the accounts that are not captured automatically, by mode.
+    """
 
     now: datetime
     tick: timedelta
@@ -72,6 +77,7 @@ class Status:
     troubles: tuple[Trouble, ...]
     blocked: tuple[BlockedPool, ...]
     notices: tuple[Notice, ...] = ()
+    resting: Mapping[Mode, int] = field(default_factory=dict)
 
     @property
     def is_healthy(self) -> bool:
@@ -99,6 +105,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> S
             troubles=_troubles(conn),
             blocked=_blocked(conn, now),
             notices=new_notices(conn, now),
+            resting=Counter(resting(conn).values()),
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -223,6 +230,9 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
     yield "live stories", f"{status.live_stories:,}"
     yield "sweeps due", f"{status.due_sweeps:,} within {duration(AHEAD)}"
     yield "accounts", connections or "none -> run: storykeep accounts import FILE.csv"
+    if status.resting:
+        counts = ", ".join(f"{count:,} {mode}" for mode, count in sorted(status.resting.items()))
+        yield "not automatic", f"{counts}; see: storykeep accounts list"
     yield "last build", _run(status.last_build, status.now)
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
     if status.notices:

@@ -81,7 +81,12 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
             remedy="name the folder dbt/ of Storykeep",
         )
     with writing(settings), _environment(settings):
-        told = {"as_of": as_of.isoformat(), "keep": _kept(settings), **variables}
+        told = {
+            "as_of": as_of.isoformat(),
+            "keep": _kept(settings),
+            "list_every_seconds": f"{settings.list_every.total_seconds():.0f}",
+            **variables,
+        }
         manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
         results = list(_invoke(settings, command, told, manifest))
     failures = [_describe(result) for result in results if str(result.status) in BAD]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from storykeep.accounts.modes import Mode, set_mode
 from storykeep.capture.engine import capture, raise_trouble
 from storykeep.capture.media import archive_media
 from storykeep.clock import fixed_clock
@@ -318,3 +319,21 @@ def test_no_fresh_link_is_asked_of_a_throttled_pool_or_an_app_that_is_not_set_up
     archive_media(scene.conn, scene.settings, clients, fixed_clock(scene.now), "media alone")
     assert {row["endpoint"] for row in scene.control("GET", "log")["calls"]} == {"cdn"}
     assert scene.all("select distinct cause from raw.media_files where cause <> 'no_link'") == [("http_403",)]
+
+
+def test_a_paused_account_is_not_asked_and_its_connection_stays_as_it_was(scene: Scene) -> None:
+    paused, other = scene.with_stories("facebook")[:2]
+    ((account_id, status),) = scene.all(
+        "select account_id, status from app.accounts join app.connections using (account_id) where ig_user_id = %s",
+        paused,
+    )
+    set_mode(scene.conn, account_id, Mode.PAUSED, "ida", scene.now)
+    scene.control("DELETE", "log")
+    run = scene.tick()
+    assert other in scene.calls()
+    assert paused not in scene.calls()
+    assert account_id not in str(run.causes)
+    assert scene.one("select status from app.connections where account_id = %s", account_id) == status
+    set_mode(scene.conn, account_id, Mode.AUTOMATIC, "ida", scene.now)
+    scene.tick(MINUTES_5)
+    assert paused in accounts_with(scene)

@@ -22,6 +22,7 @@ APPEND_ONLY = (
     "raw.listing_days",
     "app.connection_events",
     "app.purged_stories",
+    "app.capture_modes",
 )
 
 

@@ -58,7 +58,11 @@ def world(insert_mart: Insert) -> Insert:
     )
     insert_mart("dim_accounts", account_id="a3", creator_id="c3", username="zoe", status="not_tracked")
     for story_id, finality, counts in (
-        ("s1", "sweep", {"views": 1000, "reach": 800, "total_interactions": 12, "is_final": True}),
+        (
+            "s1",
+            "sweep",
+            {"views": 1000, "reach": 800, "total_interactions": 12, "is_final": True, "detection_minutes": 14.5},
+        ),
         (
             "s2",
             "masked",
@@ -121,6 +125,56 @@ def test_coverage_is_summed_over_the_last_fortnight_worst_gap_first(bi: psycopg.
     assert (mila.listings_done, mila.listings_failed, mila.stories_seen) == (192, 2, 4)
     assert mila.longest_gap == timedelta(minutes=90, seconds=30)
     assert mila.gap_causes == ["token"]
+    assert (mila.listings_due, mila.seen_within, otto.seen_within) == (0, timedelta(minutes=14, seconds=30), None)
+    assert coverage.unseen == ()
+
+
+@pytest.mark.usefixtures("world")
+def test_an_account_that_is_not_tracked_takes_no_place_in_the_coverage(
+    insert_mart: Insert, bi: psycopg.Connection
+) -> None:
+    for day in ("2026-11-20", "2026-11-21"):
+        insert_mart(
+            "fct_capture_coverage",
+            account_id="a3",
+            date=day,
+            longest_gap_minutes=99999,
+            gap_cause="not_tracked",
+            unseen_from=f"{day}T00:00:00Z",
+            unseen_to=f"{day}T23:00:00Z",
+        )
+    coverage = gather(bi).coverage
+    assert [account.username for account in coverage.accounts] == ["otto", "mila"]
+    assert coverage.unseen == ()
+
+
+@pytest.mark.usefixtures("world")
+def test_a_stretch_over_several_days_is_one_and_ends_with_its_cause(
+    insert_mart: Insert, bi: psycopg.Connection
+) -> None:
+    parts = [
+        ("2026-11-06", "2026-11-06T10:00:00Z", "2026-11-06T12:00:00Z", "token"),  # before the window
+        ("2026-11-10", "2026-11-10T20:00:00Z", "2026-11-11T00:00:00Z", "token"),
+        ("2026-11-11", "2026-11-11T00:00:00Z", "2026-11-12T00:00:00Z", "token"),
+        ("2026-11-12", "2026-11-12T00:00:00Z", "2026-11-12T03:00:00Z", "token"),
+        ("2026-11-14", "2026-11-14T01:00:00Z", "2026-11-15T00:00:00Z", "our_outage"),
+        ("2026-11-15", "2026-11-15T00:00:00Z", "2026-11-15T02:00:00Z", "paused"),
+    ]
+    for day, unseen_from, unseen_to, cause in parts:
+        insert_mart(
+            "fct_capture_coverage",
+            account_id="a1",
+            date=day,
+            gap_cause=cause,
+            unseen_from=unseen_from,
+            unseen_to=unseen_to,
+        )
+    found = [(one.username, one.cause, one.until - one.since) for one in gather(bi).coverage.unseen]
+    assert found == [
+        ("mila", "paused", timedelta(hours=2)),
+        ("mila", "our_outage", timedelta(hours=23)),
+        ("mila", "token", timedelta(hours=31)),
+    ]
 
 
 @pytest.mark.usefixtures("world")

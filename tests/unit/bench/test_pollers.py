@@ -6,7 +6,7 @@ import pytest
 from capture_quality import calls_per_final, polled_calls_per_final, polls
 from polling import INTERVALS, last_visit
 from stage import START
-from two_days import TwoDays
+from two_days import AfterOutages, TwoDays
 
 from storykeep.report.truth import Kept
 
@@ -55,6 +55,7 @@ def test_calls_are_shared_among_final_numbers_only_and_the_poller_reads_what_sto
         ages={},
         undercounts={},
         calls={"stories": 100, "insights": 50},
+        after_outages=AfterOutages({}, {}),
         reading_calls={"ended": 3, "late": 2, "live": 4},
     )
     assert calls_per_final(days) == 150

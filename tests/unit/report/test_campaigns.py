@@ -10,7 +10,7 @@ from rich.console import Console
 
 from storykeep.report.campaigns import Report, render
 from storykeep.report.content import CreatorContent, StoryContent
-from storykeep.report.coverage import AccountCoverage, Attention, Coverage
+from storykeep.report.coverage import AccountCoverage, Attention, Coverage, Unseen
 from storykeep.report.finality import FinalityClass
 from storykeep.report.performance import Performance
 
@@ -50,7 +50,7 @@ IDLE = replace(
 REPORT = Report(
     campaigns=(CAMPAIGN, IDLE),
     finality=(
-        FinalityClass("sweep", 1200, 12_345_678, 0, 0),
+        FinalityClass("sweep", 1200, 12_345_678, 0, 0, 12_345, 900, 23_456),
         FinalityClass("masked", 2, None, 2, 0),
         FinalityClass("missing", 1, None, 0, 1),
         FinalityClass("live", 31, 400, 0, 2),
@@ -59,8 +59,8 @@ REPORT = Report(
         date(2026, 11, 8),
         date(2026, 11, 21),
         (
-            AccountCoverage("mila.in.the.mountains_official", 900, 44, timedelta(hours=26), 9, ["token"]),
-            AccountCoverage("ben", 1344, 0, timedelta(minutes=15), 0, []),
+            AccountCoverage("mila.in.the.mountains_official", 1344, 900, 44, timedelta(hours=26), 9, None, ["token"]),
+            AccountCoverage("ben", 1344, 1344, 0, timedelta(minutes=15), 0, timedelta(minutes=14), []),
         ),
     ),
     attention=(
@@ -145,8 +145,33 @@ def test_a_gap_of_a_story_life_is_marked() -> None:
     assert "15 min !" not in text
 
 
+def test_what_came_after_the_last_readings_is_told_with_its_bounds() -> None:
+    text = printed(REPORT)
+    assert "Later views of sweep stories: about 12,345 (900-23,456), not added." in text
+    assert text.count("Later views") == 1
+
+
+def test_how_soon_stories_are_seen_is_told_where_there_were_any() -> None:
+    text = printed(REPORT)
+    assert row_of(text, "@ben").split()[-4:] == ["0", "14", "min", "-"]
+    assert row_of(text, "@mila").split()[-2:] == ["-", "token"]
+
+
+def test_stretches_in_which_a_story_can_have_lived_unseen_are_listed() -> None:
+    assert "ended unseen" not in printed(REPORT)
+    since = datetime(2026, 11, 19, 22, 30, tzinfo=UTC)
+    stretches = tuple(Unseen(f"zoe_{n}", since, since + timedelta(hours=26), "our_outage") for n in range(21))
+    text = printed(replace(REPORT, coverage=replace(REPORT.coverage, unseen=stretches)))
+    assert " ".join(row_of(text, "@zoe_0").split()) == "@zoe_0 11-19 22:30 11-21 00:30 26 h 0 min our_outage"
+    assert "@zoe_20" not in text
+    assert "1 earlier stretch in fct_capture_coverage." in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_accounts_beyond_the_screen_are_summed_up() -> None:
-    many = tuple(AccountCoverage(f"creator_{n:02}", 10, 0, timedelta(minutes=60 - n), 1, []) for n in range(25))
+    many = tuple(
+        AccountCoverage(f"creator_{n:02}", 10, 10, 0, timedelta(minutes=60 - n), 1, None, []) for n in range(25)
+    )
     text = printed(replace(REPORT, coverage=replace(REPORT.coverage, accounts=many)))
     assert "creator_19" in text
     assert "creator_20" not in text

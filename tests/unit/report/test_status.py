@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from storykeep.accounts.modes import Mode
 from storykeep.report.status import BlockedPool, LastRun, Status, Trouble, render_status
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -91,6 +92,11 @@ def test_an_unhealthy_screen_says_why_and_what_to_do(status: Status, told: str) 
 def test_a_new_warehouse_says_what_comes_first() -> None:
     empty = Status(NOW, TICK, None, None, None, 0, 0, {}, (), ())
     assert "storykeep accounts import FILE.csv" in printed(empty)
+
+
+def test_accounts_that_are_not_automatic_are_counted_by_mode() -> None:
+    assert "not automatic" not in printed(STATUS)
+    assert "2 manual, 1 paused" in printed(replace(STATUS, resting={Mode.PAUSED: 1, Mode.MANUAL: 2}))
 
 
 def test_many_troubles_are_cut_to_a_screen() -> None:

@@ -8,35 +8,56 @@ listings as (
 
 tracked as (
 
-    select
-        connections.account_id,
-        least(connections.connected_at, min(listings.captured_at)) as tracked_from
-    from {{ ref('stg_app__connections') }} as connections
-    left join listings on connections.account_id = listings.account_id
-    group by connections.account_id, connections.connected_at
+    select * from {{ ref('int_accounts__tracked') }}
 
 ),
 
--- What bounds the gaps: the connection, every good listing, and the moment of the build.
+periods as (
+
+    select * from {{ ref('int_accounts__periods') }}
+
+),
+
+-- What bounds the gaps: when the account became known, its connection, every good listing, and the moment of the build.
+-- From the first and from every listing on it is known what lives.
+bounds_found as (
+
+    select
+        account_id,
+        known_from as bound_at,
+        true as is_known
+    from tracked
+    union all
+    select
+        account_id,
+        tracked_from as bound_at,
+        false as is_known
+    from tracked
+    where tracked_from is not null
+    union all
+    select
+        account_id,
+        captured_at as bound_at,
+        true as is_known
+    from listings
+    where status = 'ok'
+    union all
+    select
+        account_id,
+        {{ as_of() }} as bound_at,
+        false as is_known
+    from tracked
+
+),
+
 bounds as (
 
     select
         account_id,
-        tracked_from as bound_at
-    from tracked
-    where tracked_from <= {{ as_of() }}
-    union distinct
-    select
-        account_id,
-        captured_at as bound_at
-    from listings
-    where status = 'ok'
-    union distinct
-    select
-        account_id,
-        {{ as_of() }} as bound_at
-    from tracked
-    where tracked_from <= {{ as_of() }}
+        bound_at,
+        bool_or(is_known) as is_known
+    from bounds_found
+    group by account_id, bound_at
 
 ),
 
@@ -44,6 +65,7 @@ pairs as (
 
     select
         account_id,
+        is_known,
         bound_at as starts_at,
         lead(bound_at) over (partition by account_id order by bound_at) as ends_at
     from bounds
@@ -53,13 +75,15 @@ pairs as (
 gaps as (
 
     select
-        account_id,
-        starts_at,
-        ends_at,
+        pairs.account_id,
+        pairs.starts_at,
+        pairs.ends_at,
+        case when pairs.is_known then pairs.starts_at else tracked.known_from end as blind_since,
         -- As the marts tell it, so that what is over an hour here is so there.
-        ({{ minutes_between('starts_at', 'ends_at') }})::numeric(12, 2) as minutes
+        ({{ minutes_between('pairs.starts_at', 'pairs.ends_at') }})::numeric(12, 2) as minutes
     from pairs
-    where ends_at is not null
+    inner join tracked on pairs.account_id = tracked.account_id
+    where pairs.ends_at is not null
 
 ),
 
@@ -92,37 +116,38 @@ causes_told as (
 
 ),
 
-states as (
+-- For how long of the gap the account was not to be captured, by cause.
+causes_held as (
 
     select
-        account_id,
-        happened_at as starts_at,
-        lead(happened_at, 1, 'infinity') over (partition by account_id order by happened_at, event_id) as ends_at,
-        event_id,
-        case
-            when status = 'needs_action' and reason = 'missing_scope' then 'permission'
-            when status in ('expired', 'data_access_ended', 'revoked', 'needs_action') then 'token'
-            when status in ('not_tracked', 'invited', 'connecting', 'disconnected', 'purged') then 'not_connected'
-        end as cause
-    from {{ ref('stg_app__connection_events') }}
+        long_gaps.account_id,
+        long_gaps.starts_at,
+        periods.cause,
+        sum(
+            {{ minutes_between(
+                'greatest(long_gaps.starts_at, periods.starts_at)', 'least(long_gaps.ends_at, periods.ends_at)'
+            ) }}
+        ) as minutes
+    from long_gaps
+    inner join periods
+        on
+            long_gaps.account_id = periods.account_id
+            and long_gaps.ends_at > periods.starts_at
+            and long_gaps.starts_at < periods.ends_at
+            and periods.cause is not null
+    group by long_gaps.account_id, long_gaps.starts_at, periods.cause
 
 ),
 
--- The last troubled state of the connection within the gap.
-causes_known as (
+longest_held as (
 
-    select distinct on (long_gaps.account_id, long_gaps.starts_at)
-        long_gaps.account_id,
-        long_gaps.starts_at,
-        states.cause
-    from long_gaps
-    inner join states
-        on
-            long_gaps.account_id = states.account_id
-            and long_gaps.ends_at > states.starts_at
-            and long_gaps.starts_at < states.ends_at
-            and states.cause is not null
-    order by long_gaps.account_id asc, long_gaps.starts_at asc, states.starts_at desc, states.event_id desc
+    select distinct on (account_id, starts_at)
+        account_id,
+        starts_at,
+        cause,
+        sum(minutes) over (partition by account_id, starts_at) as minutes
+    from causes_held
+    order by account_id asc, starts_at asc, minutes desc, cause asc
 
 )
 
@@ -133,15 +158,28 @@ select
     gaps.minutes,
     case
         when gaps.minutes > 60
-            -- Nobody even tried: it was ours to try.
-            then coalesce(causes_told.cause, causes_known.cause, 'our_outage')
-    end as cause
+            then coalesce(
+                -- It was not to be captured for most of the time, whatever it was told in the rest.
+                case when longest_held.minutes * 2 > gaps.minutes then longest_held.cause end,
+                causes_told.cause,
+                -- Nobody even tried: it was ours to try.
+                'our_outage'
+            )
+    end as cause,
+    -- Who posted then has a story that ended within the gap and was never listed.
+    case
+        when gaps.ends_at - {{ story_life() }} >= gaps.blind_since
+            then greatest(gaps.blind_since, gaps.starts_at - {{ story_life() }})
+    end as unseen_from,
+    case
+        when gaps.ends_at - {{ story_life() }} >= gaps.blind_since then gaps.ends_at - {{ story_life() }}
+    end as unseen_to
 from gaps
 left join causes_told
     on
         gaps.account_id = causes_told.account_id
         and gaps.starts_at = causes_told.starts_at
-left join causes_known
+left join longest_held
     on
-        gaps.account_id = causes_known.account_id
-        and gaps.starts_at = causes_known.starts_at
+        gaps.account_id = longest_held.account_id
+        and gaps.starts_at = longest_held.starts_at

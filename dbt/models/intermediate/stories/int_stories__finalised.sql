@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', unique_key='story_id', indexes=[{'columns': ['story_id'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    unique_key='story_id',
+    indexes=[{'columns': ['story_id'], 'unique': true}, {'columns': ['account_id', 'expires_at']}, {'columns': ['expires_at']}]
+) }}
 
 with
 
@@ -38,8 +42,11 @@ growth as (
     select
         story_id,
         captured_at,
-        (views - lag(views) over by_time)
-        / nullif({{ minutes_between('lag(captured_at) over by_time', 'captured_at') }}, 0) as views_per_minute
+        -- greatest() skips nulls, and an unknown growth is not none.
+        case
+            when lag(views) over by_time is not null then greatest(views - lag(views) over by_time, 0)
+        end as views_grown,
+        {{ minutes_between('lag(captured_at) over by_time', 'captured_at') }} as minutes_grown
     from readings
     where views is not null
     window by_time as (partition by story_id order by captured_at)
@@ -65,7 +72,8 @@ timed as (
         {% endfor %}
         latest.withheld_at,
         coalesce(latest.views_at, latest.withheld_at) as last_reading_at,
-        growth.views_per_minute,
+        growth.views_grown,
+        growth.minutes_grown,
         stories.expires_at > {{ as_of() }} as is_live,
         stories.expires_at - interval '10 minutes' as sweep_from
     from stories
@@ -98,8 +106,23 @@ flagged as (
 
     select
         *,
-        finality = 'masked' or (is_live and views is null and withheld_at is not null) as is_withheld
+        finality = 'masked' or (is_live and views is null and withheld_at is not null) as is_withheld,
+        -- The time since the last reading, in times of that between the last two.
+        case when finality in ('sweep', 'late') then last_reading_age_minutes / minutes_grown end as times_on
     from classed
+
+),
+
+-- The growth between the last two readings, carried on as if the views came at random: half a view more, since a
+-- growth of 0 is no proof that none will come.
+carried_on as (
+
+    select
+        *,
+        views_grown * times_on as growth_mean,
+        (views_grown + 0.5) * times_on as growth_centre,
+        {{ chance('(views_grown + 0.5) * times_on * (1 + times_on)') }} as growth_spread
+    from flagged
 
 )
 
@@ -128,11 +151,11 @@ select
         {{ metric }} is null and coalesce(is_live or {{ metric }}_withheld_at >= sweep_from, false)
         and {{ metric }}_withheld_at is not null as {{ metric }}_withheld,
     {% endfor %}
-    -- greatest() skips nulls, and an unknown growth is not none.
-    (
-        case
-            when finality in ('sweep', 'late') and views_per_minute is not null
-                then greatest(views_per_minute, 0) * last_reading_age_minutes
-        end
-    )::numeric(30, 2) as estimated_undercount
-from flagged
+    growth_mean::numeric(30, 2) as estimated_undercount,
+    -- Growth slows down, so that over hours nothing bounds it from below.
+    case
+        when finality = 'sweep' and growth_mean is not null then floor(greatest(growth_centre - growth_spread, 0))
+        else 0 * growth_mean
+    end::numeric(30, 2) as estimated_undercount_low,
+    ceil(growth_centre + growth_spread)::numeric(30, 2) as estimated_undercount_high
+from carried_on

@@ -13,12 +13,7 @@ daily_gaps as (
         gaps.*,
         days.day::date as date
     from gaps
-    cross join
-        lateral generate_series(
-            {{ utc_date('gaps.starts_at') }}::timestamp,
-            (gaps.ends_at - interval '1 microsecond') at time zone 'UTC',
-            interval '1 day'
-        ) as days (day)
+    cross join lateral {{ utc_days('gaps.starts_at', 'gaps.ends_at') }} as days (day)
 
 ),
 
@@ -31,6 +26,51 @@ longest_gaps as (
         cause
     from daily_gaps
     order by account_id asc, date asc, minutes desc, starts_at asc
+
+),
+
+incomplete as (
+
+    select distinct
+        account_id,
+        date
+    from daily_gaps
+    where unseen_to is not null
+
+),
+
+-- Two such intervals of an account that do not meet are 24 hours apart, so that a day has one at most.
+unseen as (
+
+    select
+        gaps.account_id,
+        days.day::date as date,
+        min(greatest(gaps.unseen_from, days.day at time zone 'UTC')) as unseen_from,
+        max(least(gaps.unseen_to, (days.day + interval '1 day') at time zone 'UTC')) as unseen_to
+    from gaps
+    cross join lateral {{ utc_days('gaps.unseen_from', 'gaps.unseen_to') }} as days (day)
+    where gaps.unseen_to > gaps.unseen_from
+    group by gaps.account_id, days.day
+
+),
+
+-- How much of each day the account was to be captured.
+captured as (
+
+    select
+        periods.account_id,
+        days.day::date as date,
+        sum(
+            extract(
+                epoch from
+                least(periods.ends_at, {{ as_of() }}, (days.day + interval '1 day') at time zone 'UTC')
+                - greatest(periods.starts_at, days.day at time zone 'UTC')
+            )
+        ) as seconds
+    from {{ ref('int_accounts__periods') }} as periods
+    cross join lateral {{ utc_days('periods.starts_at', 'least(periods.ends_at, ' ~ as_of() ~ ')') }} as days (day)
+    where periods.cause is null
+    group by periods.account_id, days.day
 
 ),
 
@@ -53,6 +93,10 @@ stories as (
         {{ utc_date('posted_at') }} as date,
         {% for finality in finalities() %}
             count(*) filter (where finality = '{{ finality }}') as stories_{{ finality }},
+        {% endfor %}
+        {% for percent in [50, 95] %}
+            percentile_cont({{ percent / 100 }}) within group (order by detection_minutes)
+                as detection_p{{ percent }}_minutes,
         {% endfor %}
         count(*) as kept
     from {{ ref('fct_stories') }}
@@ -94,16 +138,36 @@ not_kept as (
 select
     longest_gaps.account_id,
     longest_gaps.date,
+    floor(coalesce(captured.seconds, 0) / {{ var('list_every_seconds') }})::integer as listings_due,
     coalesce(listings.done, 0)::integer as listings_done,
     coalesce(listings.failed, 0)::integer as listings_failed,
     longest_gaps.minutes::numeric(12, 2) as longest_gap_minutes,
     longest_gaps.cause as gap_cause,
+    incomplete.account_id is null as is_complete,
+    unseen.unseen_from,
+    unseen.unseen_to,
+    coalesce({{ minutes_between('unseen.unseen_from', 'unseen.unseen_to') }}, 0)::numeric(12, 2)
+        as unseen_possible_minutes,
+    stories.detection_p50_minutes::numeric(12, 2) as detection_p50_minutes,
+    stories.detection_p95_minutes::numeric(12, 2) as detection_p95_minutes,
     {% for finality in finalities() %}
         coalesce(stories.stories_{{ finality }}, 0)::integer as stories_{{ finality }},
     {% endfor %}
     coalesce(not_kept.stories, 0)::integer as stories_not_kept,
     (coalesce(stories.kept, 0) + coalesce(not_kept.stories, 0))::integer as stories_seen
 from longest_gaps
+left join incomplete
+    on
+        longest_gaps.account_id = incomplete.account_id
+        and longest_gaps.date = incomplete.date
+left join unseen
+    on
+        longest_gaps.account_id = unseen.account_id
+        and longest_gaps.date = unseen.date
+left join captured
+    on
+        longest_gaps.account_id = captured.account_id
+        and longest_gaps.date = captured.date
 left join listings
     on
         longest_gaps.account_id = listings.account_id
