@@ -8,7 +8,7 @@ import psycopg
 from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, notices
+from storykeep.capture import clocks, notices, skew
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.planner import Plan, plan
@@ -61,6 +61,7 @@ def capture(
         _note_throttled(tick, settings)
         refused = tick.metrics.refused_of_all()
         notices.keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
+        skew.keep(tick)
         log.info("%s: %s", run.run_id, summary(run))
     return run
 
