@@ -73,7 +73,8 @@ def at_once(scene: Scene, works: Sequence[Work]) -> None:
 def kept(scene: Scene) -> dict[str, list[tuple[object, ...]]]:
     """Everything but when the rate-limit pools were last heard of, and how often a missing permission was told."""
     found = {table: rows for table, rows in state(scene).items() if table != "app.api_pools"}
-    return found | {"raw.story_insights": [row for row in found["raw.story_insights"] if (row[3], row[5]) != NO_PERMISSION]}
+    told = [row for row in found["raw.story_insights"] if (row[3], row[5]) != NO_PERMISSION]
+    return found | {"raw.story_insights": told}
 
 
 def test_everything_at_once_leaves_what_one_tick_leaves(
