@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ import requests
 from upath import UPath
 from urllib3.exceptions import HTTPError
 
+from storykeep.clock import Clock, system_clock
+
 TIMEOUT_SECONDS = (5, 30)
 # For the whole of a file, since a host may send a byte now and then.
 FILE_SECONDS = 60.0
 MAX_BYTES = 200 * 2**20
 PIECE_BYTES = 2**16
 # A file that is not finished after so long belongs to a process that was killed.
-LEFT_AFTER_SECONDS = 3600.0
+LEFT_AFTER = timedelta(hours=1)
 # As the bytes are, so that what is counted is what was sent.
 HEADERS = {"Accept-Encoding": "identity"}
 # How a file begins, by content type and by the name that it is kept under.
@@ -154,11 +157,11 @@ def _sync(folder: UPath) -> None:
             os.close(opened)
 
 
-def clear_leftovers(root: UPath, *, now: Callable[[], float] = time.time) -> None:
-    """Remove what downloads that were killed have left unfinished in `root`."""
+def clear_leftovers(root: UPath, *, clock: Clock = system_clock) -> None:
+    """Remove what downloads that were killed have left unfinished in `root`; `clock` is that of its files."""
     for path in root.glob(".*.part") if root.is_dir() else ():
         with suppress(FileNotFoundError):  # another run may do the same
-            if now() - path.stat().st_mtime > LEFT_AFTER_SECONDS:
+            if clock() - datetime.fromtimestamp(path.stat().st_mtime, UTC) > LEFT_AFTER:
                 path.unlink()
 
 
