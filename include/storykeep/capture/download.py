@@ -5,6 +5,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,15 @@ import requests
 from upath import UPath
 from urllib3.exceptions import HTTPError
 
+from storykeep.clock import Clock, system_clock
+
 TIMEOUT_SECONDS = (5, 30)
 # For the whole of a file, since a host may send a byte now and then.
 FILE_SECONDS = 60.0
 MAX_BYTES = 200 * 2**20
 PIECE_BYTES = 2**16
+# A file that is not finished after so long belongs to a process that was killed.
+LEFT_AFTER = timedelta(hours=1)
 # As the bytes are, so that what is counted is what was sent.
 HEADERS = {"Accept-Encoding": "identity"}
 # How a file begins, by content type and by the name that it is kept under.
@@ -63,12 +69,19 @@ def fetch(
         raise MediaMissingError("host_not_allowed")
     deadline = monotonic() + FILE_SECONDS
     try:
-        with session.get(url, headers=HEADERS, stream=True, timeout=TIMEOUT_SECONDS, allow_redirects=False) as reply:
+        with session.get(
+            url, headers=HEADERS, auth=_anonymous, stream=True, timeout=TIMEOUT_SECONDS, allow_redirects=False
+        ) as reply:
             if reply.status_code != requests.codes.ok:
                 raise MediaMissingError(f"http_{reply.status_code}")
             return _keep(_pieces(reply, deadline, monotonic), root)
     except (requests.RequestException, HTTPError) as error:  # urllib3 refuses some addresses by itself
         raise MediaMissingError(f"unreachable_{type(error).__name__}") from None
+
+
+def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No credentials: left to itself, the library takes those that this machine's .netrc has for the host."""
+    return request
 
 
 def allowed(url: str, hosts: Sequence[str]) -> bool:
@@ -127,9 +140,29 @@ def _keep(pieces: Iterator[bytes], root: UPath) -> dict[str, Any]:
         path = f"{name[:2]}/{name}.{suffix}"
         (root / name[:2]).mkdir(exist_ok=True)
         unfinished.rename(root / path)
+        for folder in (root / name[:2], root):
+            _sync(folder)
     finally:
         unfinished.unlink(missing_ok=True)
     return {"content_hash": name, "content_type": content_type, "size_bytes": size, "path": path}
+
+
+def _sync(folder: UPath) -> None:
+    """See to it that a power cut does not take back a name that a folder was given."""
+    if isinstance(folder, Path):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def clear_leftovers(root: UPath, *, clock: Clock = system_clock) -> None:
+    """Remove what downloads that were killed have left unfinished in `root`; `clock` is that of its files."""
+    for path in root.glob(".*.part") if root.is_dir() else ():
+        with suppress(FileNotFoundError):  # another run may do the same
+            if clock() - datetime.fromtimestamp(path.stat().st_mtime, UTC) > LEFT_AFTER:
+                path.unlink()
 
 
 def _head(pieces: Iterator[bytes]) -> bytes:

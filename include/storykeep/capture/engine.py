@@ -9,7 +9,7 @@ from storykeep.accounts import registry
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.vault import Vault
-from storykeep.capture import notices
+from storykeep.capture import notices, skew
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.due import due, within
 from storykeep.capture.listing import land_throttled, list_stories
@@ -69,6 +69,7 @@ def capture(
         _note_throttled(tick, settings)
         refused = tick.metrics.refused_of_all()
         notices.keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
+        skew.keep(tick)
         log.info("%s: %s", run.run_id, summary(run))
     return run
 

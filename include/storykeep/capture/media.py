@@ -14,7 +14,7 @@ from storykeep.accounts import registry
 from storykeep.accounts.states import Reason, State
 from storykeep.accounts.vault import Vault
 from storykeep.capture.asks import AskKey, key_of
-from storykeep.capture.download import OF_THE_FILE, MediaMissingError, fetch
+from storykeep.capture.download import OF_THE_FILE, MediaMissingError, clear_leftovers, fetch
 from storykeep.capture.side_by_side import side_by_side
 from storykeep.capture.tick import Tick
 from storykeep.clock import Clock
@@ -70,6 +70,7 @@ def archive_media(
     if not wanted:
         return None
     root = open_root(settings.media_root)
+    clear_leftovers(root)
     with ledger(conn, "media", run_id, clock) as run, pooled_session(AT_ONCE) as session:
         tick = _tick(conn, settings, clients, clock, run)
 

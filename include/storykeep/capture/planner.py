@@ -11,6 +11,9 @@ STORY_LIFE = timedelta(hours=24)
 SWEEP = timedelta(minutes=10)
 # Ticks do not start on the second; without this an account would wait a whole tick more for being early by one.
 PUNCTUALITY = timedelta(minutes=1)
+# A time so far ahead was noted by a clock that has been set back since, and says nothing. A tick under way notes times
+# that are somewhat later than its own.
+AHEAD = timedelta(minutes=5)
 # A story is read on discovery and then once at each of these ages: densely while views come in fast.
 LADDER = tuple(timedelta(hours=hours) for hours in (0, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 20, 22, 23))
 # An account near its rate limit is listed so many times more seldom.
@@ -102,7 +105,8 @@ def sweeps(stories: Iterable[StoryClock], *, now: datetime, since: datetime) -> 
 
 
 def _sweep_due(story: StoryClock, now: datetime, since: datetime) -> bool:
-    return story.expires_at - now <= SWEEP and (story.tried_at is None or story.tried_at < since)
+    is_tried = story.tried_at is not None and since <= story.tried_at <= now + AHEAD
+    return story.expires_at - now <= SWEEP and not is_tried
 
 
 def _reading_due(story: StoryClock, now: datetime, *, is_paced: bool) -> bool:
@@ -116,7 +120,7 @@ def _reading_due(story: StoryClock, now: datetime, *, is_paced: bool) -> bool:
 
 
 def _listing_due(account: AccountClock, now: datetime, list_every: timedelta, *, is_paced: bool) -> bool:
-    if account.listed_at is None:
+    if account.listed_at is None or account.listed_at > now + AHEAD:
         return True
     if is_paced:
         list_every *= PACE

@@ -45,6 +45,7 @@ class Tick:
     `standing` is how the pools stand. `lost` are the accounts whose connection ended during this tick, `listed` those
     whose listing was tried, `left` the listings and stories for which there was no time; `metrics` is what became of
     each metric. `rests` are pools that have just begun to rest, and until when.
+    `ahead_by` is how far each host's clock was ahead of ours, chunk by chunk.
     """
 
     conn: psycopg.Connection
@@ -59,6 +60,7 @@ class Tick:
     left: set[AskKey] = field(default_factory=set)
     metrics: Tally = field(default_factory=Tally)
     rests: dict[str, datetime] = field(default_factory=dict)
+    ahead_by: dict[Flavour, list[timedelta]] = field(default_factory=lambda: defaultdict(list))
     is_of_one: bool = False
 
     @property
@@ -130,7 +132,11 @@ class Tick:
 
     def _send(self, chunk: tuple[Flavour, list[Ask]]) -> list[list[Answer]]:
         flavour, asks = chunk
-        return list(self.clients[flavour].answer(asks))
+        answered = list(self.clients[flavour].answer(asks))
+        # The newest of the chunk, since the others were given a while ago.
+        if times := [answer.api_time for answers in answered for answer in answers if answer.api_time]:
+            self.ahead_by[flavour].append(max(times) - self.clock())
+        return answered
 
     def settle(self, ask: Ask, error: GraphError) -> None:
         """Note an error under its cause and do what it demands. Belongs in the transaction of the chunk's rows."""

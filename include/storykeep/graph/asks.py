@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -34,6 +35,7 @@ class Answer:
     """What came of an ask: exactly one of `body` (a JSON object) and `error`.
 
     `raw` is the reply as it came, b"" when none came. Body and bytes may hold links with tokens: no repr shows them.
+    `api_time` is what the API's own clock showed when it answered, to the second.
     """
 
     ask: Ask
@@ -42,6 +44,7 @@ class Answer:
     raw: bytes = field(repr=False)
     api_version: str | None
     usage: Usage | None
+    api_time: datetime | None = None
 
     def __post_init__(self) -> None:
         if (self.body is None) == (self.error is None):
@@ -50,4 +53,4 @@ class Answer:
 
 def answer_of(ask: Ask, result: Result) -> Answer:
     """The answer that a result is for the one who asked."""
-    return Answer(ask, result.body, result.error, result.raw, result.api_version, result.usage)
+    return Answer(ask, result.body, result.error, result.raw, result.api_version, result.usage, result.api_time)

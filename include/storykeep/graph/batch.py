@@ -140,7 +140,7 @@ class Batch:
         if len(whole.body) != len(asks):
             what = f"a batch of {len(asks)} was answered with {len(whole.body)} items"
             return replace(whole, body=None, error=UnreadableError(what, raw=whole.raw))
-        return [self._result(ask, item, whole.usage) for ask, item in zip(asks, whole.body, strict=True)]
+        return [self._result(ask, item, whole) for ask, item in zip(asks, whole.body, strict=True)]
 
     def _once(self, form: Mapping[str, str], secrets: Sequence[str], seconds: float | None) -> Result:
         try:
@@ -159,10 +159,10 @@ class Batch:
         query = urlencode({**ask.params, **token, **proof(self._api, ask.token)})
         return {"method": "GET", "relative_url": f"{self._api.version}/{ask.path}?{query}"}
 
-    def _result(self, ask: Ask, item: Any, outer: Usage | None) -> Result:
-        """An item's result. Of its app's pool the reply as a whole may tell, too."""
-        result = self._read(ask, item)
-        return replace(result, usage=(result.usage or Usage()).with_app_of(outer)) if outer else result
+    def _result(self, ask: Ask, item: Any, whole: Result) -> Result:
+        """An item's result. The reply as a whole tells its time, and may tell of its app's pool, too."""
+        result = replace(self._read(ask, item), api_time=whole.api_time)
+        return replace(result, usage=(result.usage or Usage()).with_app_of(whole.usage)) if whole.usage else result
 
     def _read(self, ask: Ask, item: Any) -> Result:
         if item is None:

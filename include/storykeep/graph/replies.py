@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from storykeep.graph.errors import GraphError, ThrottledError, TransientError, UnreadableError, classify
@@ -23,7 +25,8 @@ class Reply:
 class Result:
     """What became of one request: exactly one of body and error, and what the reply said about itself.
 
-    Bodies and bytes may hold paging links with tokens in them, so no repr shows them.
+    Bodies and bytes may hold paging links with tokens in them, so no repr shows them. `api_time` is what the API's own
+    clock showed, to the second.
     """
 
     body: Any = field(default=None, repr=False)
@@ -31,6 +34,7 @@ class Result:
     raw: bytes = field(default=b"", repr=False)
     api_version: str | None = None
     usage: Usage | None = None
+    api_time: datetime | None = None
 
 
 def read(reply: Reply, *, scope: str = "", secrets: Iterable[str] = (), shape: type = dict) -> Result:
@@ -53,7 +57,17 @@ def read(reply: Reply, *, scope: str = "", secrets: Iterable[str] = (), shape: t
         raw=raw,
         api_version=reply.headers.get("facebook-api-version"),
         usage=usage,
+        api_time=_date(reply.headers.get("date")),
     )
+
+
+def _date(text: str | None) -> datetime | None:
+    """An HTTP date; None when there is none, or when it is none."""
+    try:
+        at = parsedate_to_datetime(text or "")
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def decode(raw: bytes) -> Any:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.states import TROUBLE, State
+from storykeep.capture import skew
 from storykeep.capture.planner import SWEEP
 from storykeep.errors import StorykeepError
 from storykeep.report.drift import Notice, new_notices
@@ -78,6 +79,7 @@ class Status:
     blocked: tuple[BlockedPool, ...]
     notices: tuple[Notice, ...] = ()
     resting: Mapping[Mode, int] = field(default_factory=dict)
+    skews: tuple[str, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
@@ -106,6 +108,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> S
             blocked=_blocked(conn, now),
             notices=new_notices(conn, now),
             resting=Counter(resting(conn).values()),
+            skews=_skews(conn),
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -207,6 +210,15 @@ def _blocked(conn: psycopg.Connection, now: datetime) -> tuple[BlockedPool, ...]
         )
 
 
+def _skews(conn: psycopg.Connection) -> tuple[str, ...]:
+    """A line for each host of the API whose clock and ours differ by too much."""
+    rows = conn.execute(
+        "select login_flavour, ahead_by from app.api_clocks where abs(extract(epoch from ahead_by)) > %s order by 1",
+        [skew.LOUD.total_seconds()],
+    )
+    return tuple(skew.told(flavour, ahead_by) for flavour, ahead_by in rows)
+
+
 def render_status(status: Status, console: Console) -> None:
     """Print the screen; when it is unhealthy, with the reason and what to do."""
     screen = Table.grid(Column(style="bold", no_wrap=True), Column(), padding=(0, 2, 0, 0))
@@ -239,6 +251,8 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
         more = len(status.notices) - MOST_ROWS
         lines = [str(notice) for notice in status.notices[:MOST_ROWS]] + ([f"and {more:,} more"] if more > 0 else [])
         yield "API changes", "\n".join(lines)
+    if status.skews:
+        yield "clocks", "\n".join((*status.skews, "-> set this machine's clock by NTP"))
 
 
 def _age(at: datetime | None, now: datetime) -> str:

@@ -5,7 +5,8 @@ rows before or the rows after, never a mixture.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 import psycopg
@@ -21,6 +22,9 @@ from storykeep.transform.turn import turn
 log = logging.getLogger(__name__)
 
 EVERY = sql.SQL("true")
+# A mart whose shape changes is needed for itself alone, and whoever comes after waits too, readers included. So one
+# that somebody has been reading for long is not waited for.
+LOCK_SECONDS = 10
 
 
 def publish(settings: Settings, as_of: datetime, landed: Mapping[str, int]) -> dict[str, int]:
@@ -33,10 +37,11 @@ def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[s
     """Make `marts` equal to `build`; returns how many rows were deleted and inserted, by mart.
 
     `conn` holds the turn. `landed` are the watermarks of the landing check, which move together with the marts.
-    Raises StorykeepError when the built tables are not those approved as of `as_of`, when one has no primary key, or
-    when a column cannot take on its new type.
+    Raises StorykeepError when the built tables are not those approved as of `as_of`, when one has no primary key, when
+    a column cannot take on its new type, or when a mart that has to change its shape is being read all the time.
     """
-    with conn.transaction():
+    with _patient(), conn.transaction():
+        conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{LOCK_SECONDS}s")))
         approval.require(conn, as_of)
         changed = {name: _publish_table(conn, name) for name in _built(conn)}
         watermarks.move(conn, landed)
@@ -58,6 +63,18 @@ def _note(conn: psycopg.Connection, as_of: datetime) -> None:
     conn.execute("create table if not exists intermediate.published (as_of timestamptz primary key)")
     conn.execute("delete from intermediate.published")
     conn.execute("insert into intermediate.published (as_of) values (%s)", [as_of])
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise StorykeepError(
+            f"somebody has been reading for more than {LOCK_SECONDS} s what has to change its shape: {error}",
+            where="publish",
+            remedy="end that session (pg_stat_activity shows those that are 'idle in transaction'), then build again",
+        ) from None
 
 
 def _built(conn: psycopg.Connection) -> list[str]:

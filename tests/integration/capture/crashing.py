@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,7 +26,8 @@ context.set_forkserver_preload([__name__])
 def crash_at(step: int, settings: Settings, at: datetime) -> bool:
     """Run a tick in a process that dies at its step number `step`; False when the tick had fewer steps.
 
-    Steps lie before and after each request that is sent and each transaction that is committed.
+    Steps lie before and after each request that is sent, each file that is given its name and each transaction that is
+    committed.
     """
     process = context.Process(target=_tick, args=(step, settings, at))
     process.start()
@@ -47,6 +49,7 @@ def _tick(step: int, settings: Settings, at: datetime) -> None:
         return stepped
 
     requests.Session.send = passing(requests.Session.send)  # type: ignore[method-assign]
+    Path.rename = passing(Path.rename)  # type: ignore[method-assign]
     psycopg.Transaction.__exit__ = passing(psycopg.Transaction.__exit__)  # type: ignore[method-assign]
     with connect(settings.warehouse, "storykeep_ingest") as conn:
         conn.autocommit = True

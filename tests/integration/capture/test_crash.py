@@ -1,7 +1,9 @@
 """Killing the capture process (-9) between any two steps loses nothing and doubles nothing."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -42,10 +44,13 @@ def small_world() -> Iterator[Running]:
 
 
 def state(scene: Scene) -> dict[str, list[tuple[object, ...]]]:
-    return {
+    found = {
         table: scene.all(f"select {columns} from {table} order by {columns}")  # noqa: S608 (fixed names)
         for table, columns in STATE.items()
     }
+    media = Path(scene.settings.media_root)
+    files = [path.relative_to(media) for path in media.rglob("*.*") if path.suffix != ".part"]
+    return found | {"files": [(str(path),) for path in sorted(files)]}
 
 
 def test_a_crash_at_any_step_heals_with_the_next_run_at_the_same_time(
@@ -58,6 +63,7 @@ def test_a_crash_at_any_step_heals_with_the_next_run_at_the_same_time(
         scene = Scene(small_world, settings, conn, superuser)
 
         def begin_again() -> None:
+            shutil.rmtree(settings.media_root, ignore_errors=True)
             owner.execute(f"truncate {', '.join((*STATE, 'app.runs', 'app.accounts'))} cascade")
             import_accounts(conn, Vault(settings.token_keys), scene.control("GET", "accounts.csv"), START)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -10,7 +11,7 @@ from psycopg import sql
 
 from storykeep.errors import StorykeepError
 from storykeep.quality import approval, watermarks
-from storykeep.settings import Settings
+from storykeep.settings import PostgresSettings, Settings
 from storykeep.transform import publish as publication
 from storykeep.transform.turn import LOCK
 from storykeep.warehouse import connect
@@ -120,6 +121,39 @@ def test_publications_take_turns(warehouse: Settings, conn: psycopg.Connection) 
     conn.execute("select pg_advisory_unlock(%s)", [LOCK])
     other.join(timeout=10)
     assert len(published(conn)) == 3
+
+
+def test_a_reader_that_never_ends_holds_up_no_publication_of_rows(
+    warehouse: Settings, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "LOCK_SECONDS", 1)
+    publish(warehouse)
+    with connect(bi_login(warehouse)) as reader:
+        before = reader.execute("select * from marts.dim order by id").fetchall()  # its transaction stays open
+        conn.execute("update build.dim set views = 99 where id = 'a'")
+        assert publish(warehouse) == {"dim": 2}
+        assert reader.execute("select * from marts.dim order by id").fetchall() != before
+
+
+def test_a_new_shape_does_not_wait_for_ever_behind_a_reader_and_says_what_to_do(
+    warehouse: Settings, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "LOCK_SECONDS", 1)
+    publish(warehouse)
+    before = published(conn)
+    conn.execute("alter table build.dim add country text")
+    with connect(bi_login(warehouse)) as reader:
+        reader.execute("select * from marts.dim")
+        with pytest.raises(StorykeepError, match=r"somebody has been reading for more than 1 s.*idle in transaction"):
+            publish(warehouse)
+        assert published(conn) == before
+    assert publish(warehouse) == {"dim": 0}
+    assert [row[3] for row in published(conn)] == [None] * 3
+
+
+def bi_login(settings: Settings) -> PostgresSettings:
+    assert settings.bi_password is not None
+    return replace(settings.warehouse, user="storykeep_bi", password=settings.bi_password)
 
 
 def test_watermarks_never_move_backwards(warehouse: Settings, conn: psycopg.Connection) -> None:

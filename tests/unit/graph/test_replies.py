@@ -1,6 +1,7 @@
 """From bytes to a body or an error."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,21 @@ def test_a_reply_tells_its_version_and_usage() -> None:
     result = read(Reply(200, headers, b"{}"))
     assert result.api_version == "v26.0"
     assert result.usage == Usage(Pool(12))
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        ("Sun, 22 Nov 2026 05:16:48 GMT", datetime(2026, 11, 22, 5, 16, 48, tzinfo=UTC)),
+        ("Sun, 22 Nov 2026 06:16:48 +0100", datetime(2026, 11, 22, 5, 16, 48, tzinfo=UTC)),
+        ("Thu, 31 Dec 2026 23:59:60 GMT", None),
+        ("Sun, 22 Nov 99999 05:16:48 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_reply_tells_the_apis_time(date: str, told: datetime | None) -> None:
+    assert read(Reply(200, {"date": date}, b"{}")).api_time == told
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ def printed(status: Status) -> str:
     return out.getvalue()
 
 
+def test_a_clock_that_is_wrong_is_told_with_its_remedy() -> None:
+    assert "clocks" not in printed(STATUS)
+    text = printed(replace(STATUS, skews=("this machine's clock is 300 s behind the API's (facebook)",)))
+    assert "300 s behind the API's (facebook)" in text
+    assert "NTP" in text
+
+
 @pytest.mark.parametrize(
     ("age", "healthy"),
     [
