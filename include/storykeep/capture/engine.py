@@ -1,15 +1,20 @@
 """A capture tick from its beginning to its end."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 
 from storykeep.accounts import pools, registry
-from storykeep.accounts.registry import Connection
+from storykeep.accounts.registry import Connection, Unreadable
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, notices
+from storykeep.capture import notices, snapshot, spool
+from storykeep.capture.away import AwayTick, away_tick, carried_on
 from storykeep.capture.causes import CREATORS_MATTER
+from storykeep.capture.drain import drain
 from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.planner import Plan, plan
 from storykeep.capture.reading import read_stories
@@ -20,6 +25,7 @@ from storykeep.errors import StorykeepError
 from storykeep.graph.client import GraphClient
 from storykeep.landing.runs import Run, ledger
 from storykeep.settings import Flavour, Settings
+from storykeep.warehouse import WarehouseAwayError, connect, first_line, is_outage
 
 log = logging.getLogger(__name__)
 
@@ -40,29 +46,76 @@ def capture(
     """Do what is due for one shard of the accounts: sweeps first, then listings, then the other readings.
 
     Whatever happens to one account or story is noted under its cause and costs no other. `conn` is in autocommit
-    mode: every chunk of replies is a transaction of its own. Raises StorykeepError only for what stops everything,
-    such as a missing token key.
+    mode: every chunk of replies is a transaction of its own. What waits in the spool is landed after the first sweeps.
+
+    Raises StorykeepError only for what stops everything, such as a missing token key, or when something in the spool
+    is damaged. When Postgres goes away meanwhile, the rest is done without it, and WarehouseAwayError says so at last.
     """
-    with ledger(conn, "capture", run_id, clock) as run:
-        tick = Tick(
-            conn=conn,
-            clients=clients,
-            clock=clock,
-            run=run,
-            connections=_connections(conn, settings, clients, run, shard, shards),
-            blocked=pools.blocked(conn, run.clock_at),
-        )
-        due = _due(tick, settings)
-        read_stories(tick, due.sweeps)
-        list_stories(tick, due.listings)
-        # Looked at again, for the stories that the listings brought; one may be in its last minutes.
-        due = _due(tick, settings)
-        read_stories(tick, (*due.sweeps, *due.readings))
-        _note_throttled(tick, settings)
-        refused = tick.metrics.refused_of_all()
-        notices.keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
-        log.info("%s: %s", run.run_id, summary(run))
-    return run
+    place, tick, damaged = spool.folder(settings), None, []
+    try:
+        with ledger(conn, "capture", run_id, clock) as run:
+            tick = _tick(conn, settings, clients, clock, run, shard, shards)
+            if spool.files(place):
+                read_stories(tick, _due(tick, settings).sweeps)  # what is in the spool is safe and can wait for these
+                damaged = drain(tick, place)
+            _work(tick, settings)
+            notices.keep_refused(tick)
+            log.info("%s: %s", run.run_id, summary(run))
+    except psycopg.Error as error:
+        if not is_outage(error):
+            raise
+        away = WarehouseAwayError(first_line(error), where="Postgres", remedy="see that it runs")
+    else:
+        _remember(tick, place, shard, shards)
+        _raise_damaged(damaged)
+        return run
+    if tick is None:
+        capture_away(settings, clients, clock, run_id, away, shard=shard, shards=shards)
+    _work_away(carried_on(tick, place), settings, away, shard, shards)
+
+
+def capture_or_spool(
+    settings: Settings,
+    clients: Mapping[Flavour, GraphClient],
+    clock: Clock,
+    run_id: str,
+    *,
+    shard: int = 0,
+    shards: int = 1,
+) -> Run:
+    """Do the same over a connection of its own, or without one when Postgres cannot be reached."""
+    try:
+        conn = connect(settings.warehouse, "storykeep_ingest")
+    except WarehouseAwayError as error:
+        away = error
+    else:
+        with closing(conn):
+            conn.autocommit = True
+            return capture(conn, settings, clients, clock, run_id, shard=shard, shards=shards)
+    capture_away(settings, clients, clock, run_id, away, shard=shard, shards=shards)
+
+
+def capture_away(
+    settings: Settings,
+    clients: Mapping[Flavour, GraphClient],
+    clock: Clock,
+    run_id: str,
+    away: WarehouseAwayError,
+    *,
+    shard: int = 0,
+    shards: int = 1,
+) -> NoReturn:
+    """Do what is due without Postgres, from what the last tick left on the disk, and spool the replies.
+
+    Raises WarehouseAwayError in any case: `away` itself when no tick has left anything.
+    """
+    place, run = spool.folder(settings), Run(run_id, clock())
+    memory = snapshot.read(place, shard=shard, shards=shards)
+    if memory is None:
+        raise away
+    connections = _usable(snapshot.unlocked(memory, Vault(settings.token_keys)), clients, run)
+    tick = away_tick(memory, clients, clock, run, connections, place)
+    _work_away(tick, settings, away, shard, shards)
 
 
 def summary(run: Run) -> str:
@@ -87,16 +140,73 @@ def raise_trouble(causes: Mapping[str, Collection[str]]) -> None:
         )
 
 
-def _connections(
+def _tick(
     conn: psycopg.Connection,
     settings: Settings,
     clients: Mapping[Flavour, GraphClient],
+    clock: Clock,
     run: Run,
     shard: int,
     shards: int,
+) -> Tick:
+    found = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
+    connections = _usable(found, clients, run)
+    return Tick(
+        conn=conn,
+        clients=clients,
+        clock=clock,
+        run=run,
+        connections=connections,
+        blocked=pools.blocked(conn, run.clock_at),
+        memory=snapshot.load(conn, connections.values(), run.clock_at),
+    )
+
+
+def _work(tick: Tick, settings: Settings) -> None:
+    """Do what is due, in its order."""
+    due = _due(tick, settings)
+    read_stories(tick, due.sweeps)
+    list_stories(tick, due.listings)
+    # Looked at again, for the stories that the listings brought; one may be in its last minutes.
+    due = _due(tick, settings)
+    read_stories(tick, (*due.sweeps, *due.readings))
+    _note_throttled(tick, settings)
+
+
+def _work_away(tick: AwayTick, settings: Settings, away: WarehouseAwayError, shard: int, shards: int) -> NoReturn:
+    place = spool.folder(settings)
+    _work(tick, settings)
+    snapshot.write(place, tick.memory, tick.clock(), shard=shard, shards=shards)
+    log.info("%s: %s", tick.run.run_id, summary(tick.run))
+    raise WarehouseAwayError(
+        f"the warehouse is away ({away.where}: {away.what}): {tick.run.counts['spooled']} replies spooled",
+        where=str(place),
+        remedy="bring Postgres back; until then ticks go on like this, and the first one with it lands what waits here",
+    )
+
+
+def _remember(tick: Tick, place: Path, shard: int, shards: int) -> None:
+    """Leave on the disk what the next tick needs if Postgres is away then; that this fails stops nothing now."""
+    try:
+        snapshot.write(place, tick.memory, tick.clock(), shard=shard, shards=shards)
+    except StorykeepError as error:
+        log.warning("without Postgres the next tick could do nothing: %s", error)
+
+
+def _raise_damaged(damaged: Sequence[Path]) -> None:
+    if damaged:
+        raise StorykeepError(
+            f"replies that waited for Postgres cannot be landed and were set aside: {len(damaged)} of its files",
+            where=str(damaged[0]),
+            remedy="the log says why; a file that is mended is landed by the next tick once .bad is off its name",
+        )
+
+
+def _usable(
+    found: tuple[Iterable[Connection], Iterable[Unreadable]], clients: Mapping[Flavour, GraphClient], run: Run
 ) -> dict[str, Connection]:
-    """The accounts of the shard that can be asked; the others are noted."""
-    connections, unreadable = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
+    """The accounts that can be asked; the others are noted."""
+    connections, unreadable = found
     for lost in unreadable:
         log.error("%s", lost.error)
         run.causes[Cause.OUR_OUTAGE].add(lost.username)
@@ -109,7 +219,7 @@ def _connections(
 
 def _due(tick: Tick, settings: Settings) -> Plan:
     """What is due and may be asked for."""
-    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    accounts, stories = tick.clocks()
     silent = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
     paced = tick.paced()
     if paced:
@@ -119,7 +229,7 @@ def _due(tick: Tick, settings: Settings) -> Plan:
 
 def _note_throttled(tick: Tick, settings: Settings) -> None:
     """Note whose work is still due because nothing may be sent to a pool of theirs."""
-    accounts, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    accounts, stories = tick.clocks()
     left = plan(accounts, stories, blocked=(), paced=tick.paced(), now=tick.now, list_every=settings.list_every)
     silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
     for account_id in silent:

@@ -2,21 +2,25 @@
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import psycopg
 
 from storykeep.accounts import pools, registry
 from storykeep.accounts.registry import Connection
-from storykeep.capture import incidents, known
+from storykeep.capture import clocks, incidents, known, refusals
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
+from storykeep.capture.memory import Memory
+from storykeep.capture.planner import AccountClock, StoryClock
 from storykeep.capture.refusals import Tally
 from storykeep.capture.side_by_side import side_by_side
-from storykeep.clock import Clock
+from storykeep.clock import Clock, fixed_clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
     GoneError,
@@ -26,15 +30,28 @@ from storykeep.graph.errors import (
     ThrottledError,
     UnreadableError,
 )
+from storykeep.graph.usage import Pool
 from storykeep.landing import payload
 from storykeep.landing.rows import DeadLetter
 from storykeep.landing.runs import Run
 from storykeep.settings import Flavour
+from storykeep.warehouse import is_outage
 
 log = logging.getLogger(__name__)
 
 # What one call to the Batch API takes.
 CHUNK = 50
+
+Chunk = TypeVar("Chunk")
+
+
+@dataclass(frozen=True)
+class Unlanded:
+    """A chunk that could not be committed, as the warehouse went away: answers, or accounts that were not listed."""
+
+    at: datetime
+    answers: Sequence[Answer]
+    unlisted: Collection[str]
 
 
 @dataclass
@@ -42,7 +59,8 @@ class Tick:
     """What one tick works with; `connections` by account id, `blocked` the pools that must not be called.
 
     `lost` are the accounts whose connection ended during this tick, `listed` those whose listing was tried, `metrics`
-    what became of each metric. `rests` are pools that have just begun to rest, and until when.
+    what became of each metric. `rests` are pools that have just begun to rest, and until when. `memory` is what is
+    needed to go on without the warehouse, and `unlanded` the chunk at which it went away.
     """
 
     conn: psycopg.Connection
@@ -56,6 +74,8 @@ class Tick:
     metrics: Tally = field(default_factory=Tally)
     rests: dict[str, datetime] = field(default_factory=dict)
     is_of_one: bool = False
+    memory: Memory = field(default_factory=Memory)
+    unlanded: Unlanded | None = None
 
     @property
     def now(self) -> datetime:
@@ -70,7 +90,7 @@ class Tick:
 
     def paced(self) -> set[str]:
         """The accounts that are to be asked less, as a pool of theirs is nearly full."""
-        crowded = pools.crowded(self.conn, self.now)
+        crowded = self._crowded()
         return {account_id for account_id in self.connections if crowded & self._pools_of(account_id)}
 
     def answers(self, groups: Iterable[Sequence[Ask]]) -> Iterator[list[Answer]]:
@@ -97,7 +117,7 @@ class Tick:
     def _next(self, chunks: Iterator[list[Ask]]) -> list[Ask]:
         """What of a flavour's next chunk may be asked now; empty after its last chunk."""
         for chunk in chunks:
-            self.blocked |= pools.blocked(self.conn, self.clock())
+            self.blocked |= self._resting()
             if askable := [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]:
                 return askable
         return []
@@ -105,6 +125,47 @@ class Tick:
     def _send(self, chunk: tuple[Flavour, list[Ask]]) -> list[list[Answer]]:
         flavour, asks = chunk
         return list(self.clients[flavour].answer(asks))
+
+    def land(
+        self,
+        answers: Sequence[Answer],
+        gather: Callable[[], Chunk],
+        commit: Callable[[Chunk], None],
+        unlisted: Collection[str] = (),
+    ) -> Chunk:
+        """Land a chunk of answers, or that accounts were not listed, in one transaction.
+
+        `gather` makes of it what `commit` writes. To both the clock stands still, so that the chunk has the same keys
+        however often it is landed.
+        """
+        with self.at_one_time() as at:
+            try:
+                with self.conn.transaction():
+                    chunk = gather()
+                    commit(chunk)
+                return chunk
+            except psycopg.Error as error:
+                if is_outage(error):
+                    self.unlanded = Unlanded(at, answers, unlisted)
+                raise
+
+    @contextmanager
+    def at_one_time(self) -> Iterator[datetime]:
+        """Hold the clock."""
+        clock, at = self.clock, self.clock()
+        self.clock = fixed_clock(at)
+        try:
+            yield at
+        finally:
+            self.clock = clock
+
+    def clocks(self) -> tuple[list[AccountClock], list[StoryClock]]:
+        """The clocks of the accounts and of their stories that still run."""
+        return clocks.load(self.conn, self.connections.keys(), self.now)
+
+    def refused(self, story_ids: Collection[str]) -> dict[str, set[str]]:
+        """What the API refused of each of these stories."""
+        return refusals.load(self.conn, story_ids)
 
     def settle(self, ask: Ask, error: GraphError) -> None:
         """Note an error under its cause and do what it demands. Belongs in the transaction of the chunk's rows."""
@@ -122,7 +183,7 @@ class Tick:
             self._rest(pools.app_pool(connection.login_flavour) if is_app else connection.ig_user_id, error.wait)
         is_of_account = isinstance(error, ReconnectError | PermissionMissingError)
         if is_of_account or (isinstance(error, GoneError) and not key_of(ask).story_id):
-            ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
+            ended = self._ends(ask, error)
             if ended or isinstance(error, ReconnectError):
                 self.lost.add(account_id)
 
@@ -152,8 +213,25 @@ class Tick:
         for name, pool in usage.items():
             if pool.is_full:
                 self._rest(name, pool.wait)
-        pools.note(self.conn, usage, self.rests, self.clock())
+        self._note_pools(usage)
+        self.memory.note(usage, self.rests, self.clock())
         self.rests = {}
+
+    def _resting(self) -> set[str]:
+        """The pools that must not be called at this moment."""
+        return pools.blocked(self.conn, self.clock())
+
+    def _crowded(self) -> set[str]:
+        return pools.crowded(self.conn, self.now)
+
+    def _ends(self, ask: Ask, error: GraphError) -> bool:
+        """Whether an error ends the connection of the asker."""
+        connection = self.connections[key_of(ask).account_id]
+        used = connection.token_encrypted
+        return registry.react(self.conn, connection.account_id, error, self.clock(), used=used)
+
+    def _note_pools(self, usage: Mapping[str, Pool]) -> None:
+        pools.note(self.conn, usage, self.rests, self.clock())
 
     def _rest(self, pool: str, wait: timedelta | None) -> None:
         until = self.clock() + (wait or pools.REST)
