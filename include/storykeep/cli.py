@@ -316,11 +316,12 @@ def report(campaign: Annotated[str | None, typer.Option(help="Only this campaign
 @app.command()
 def status() -> None:
     """Show on one screen whether capture is alive; exit status 1 when it is not."""
+    from storykeep.capture import spool
     from storykeep.report.status import gather_status, render_status
 
     settings = Settings.from_env()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
-        found = gather_status(conn, system_clock(), settings.tick)
+        found = gather_status(conn, system_clock(), settings.tick, spool.waiting(spool.folder(settings)))
     render_status(found, console)
     if not found.is_healthy:
         raise typer.Exit(1)

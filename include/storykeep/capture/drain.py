@@ -74,6 +74,7 @@ def _land(tick: Tick, record: Record, pasts: dict[str, Past], everybody: Mapping
         for account_id in {*record.unlisted, *(answer.key.account_id for answer in record.answers)}
         if account_id in everybody
     }
+    past.tick.run.counts["calls"] += len(record.answers)
     past.land(record)
     runs.write_later(tick.conn, "capture", past.tick.run, record.at)
     return len(record.answers)

@@ -58,8 +58,12 @@ def capture(
             if spool.files(place):
                 read_stories(tick, _due(tick, settings).sweeps)  # what is in the spool is safe and can wait for these
                 damaged = drain(tick, place)
+                tick = _tick(conn, settings, clients, clock, run, shard, shards)  # some connections may have ended
             _work(tick, settings)
             notices.keep_refused(tick)
+            if tick.lost:  # nor will the next tick ask them
+                connections, _ = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
+                tick.memory.connections = snapshot.locked(connections)
             log.info("%s: %s", run.run_id, summary(run))
     except psycopg.Error as error:
         if not is_outage(error):
@@ -189,6 +193,7 @@ def _remember(tick: Tick, place: Path, shard: int, shards: int) -> None:
     """Leave on the disk what the next tick needs if Postgres is away then; that this fails stops nothing now."""
     try:
         snapshot.write(place, tick.memory, tick.clock(), shard=shard, shards=shards)
+        snapshot.forget_others(place, shards)
     except StorykeepError as error:
         log.warning("without Postgres the next tick could do nothing: %s", error)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -21,7 +21,7 @@ _FORMAT = TypeAdapter(Memory)
 
 def load(conn: psycopg.Connection, connections: Iterable[Connection], now: datetime) -> Memory:
     """What the warehouse knows at `now` that a tick of these connections needs."""
-    kept = {one.account_id: _locked(one) for one in connections}
+    kept = locked(connections)
     accounts, stories = clocks.load(conn, kept.keys(), now)
     rows = conn.execute("select pool, usage_percent, blocked_until, updated_at from app.api_pools").fetchall()
     return Memory(
@@ -38,7 +38,10 @@ def load(conn: psycopg.Connection, connections: Iterable[Connection], now: datet
 def write(folder: Path, memory: Memory, now: datetime, *, shard: int, shards: int) -> None:
     """Keep what is known at `now` in `folder`. Raises StorykeepError when that is not possible."""
     private_file.write(folder / f"plan-{shard}-of-{shards}.json", _FORMAT.dump_json(memory.as_of(now)))
-    # Another division of the accounts is not kept up to date any more: a goodbye might be missing in it.
+
+
+def forget_others(folder: Path, shards: int) -> None:
+    """Remove what was kept when the accounts were divided otherwise: a goodbye may be missing there."""
     for path in folder.glob("plan-*.json"):
         if not path.name.endswith(f"-of-{shards}.json"):
             path.unlink(missing_ok=True)
@@ -53,12 +56,28 @@ def read(folder: Path, *, shard: int, shards: int) -> Memory | None:
     if not paths:
         return None
     found = Memory()
-    for path in paths:
-        _merge(found, _read(path))
+    for other in sorted(map(_read, paths), key=lambda one: one.at or datetime.min.replace(tzinfo=UTC)):
+        _merge(found, other)
     found.connections = {
         account_id: one for account_id, one in found.connections.items() if shard_of(account_id, shards) == shard
     }
     return found
+
+
+def locked(connections: Iterable[Connection]) -> dict[str, LockedConnection]:
+    """The connections without their open tokens, by account."""
+    return {
+        one.account_id: LockedConnection(
+            one.account_id,
+            one.ig_user_id,
+            one.username,
+            one.login_flavour,
+            one.token_encrypted,
+            one.status,
+            one.can_read_insights,
+        )
+        for one in connections
+    }
 
 
 def unlocked(memory: Memory, vault: Vault) -> tuple[list[Connection], list[Unreadable]]:
@@ -85,6 +104,7 @@ def _read(path: Path) -> Memory:
 
 
 def _merge(found: Memory, other: Memory) -> None:
+    """Add what another file, of a later time, tells."""
     found.at = min((at for at in (found.at, other.at) if at is not None), default=None)
     found.connections |= other.connections
     found.accounts |= other.accounts
@@ -96,15 +116,3 @@ def _merge(found: Memory, other: Memory) -> None:
         known = found.pools.get(name)
         if known is None or known.updated_at <= pool.updated_at:
             found.pools[name] = pool
-
-
-def _locked(one: Connection) -> LockedConnection:
-    return LockedConnection(
-        one.account_id,
-        one.ig_user_id,
-        one.username,
-        one.login_flavour,
-        one.token_encrypted,
-        one.status,
-        one.can_read_insights,
-    )

@@ -31,6 +31,9 @@ class Waiting:
     damaged: int = 0
 
 
+NOTHING = Waiting()
+
+
 def folder(settings: Settings) -> Path:
     """Where this deployment's spool is."""
     return settings.work_dir / FOLDER

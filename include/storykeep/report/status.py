@@ -12,6 +12,7 @@ from rich.text import Text
 
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture.planner import SWEEP
+from storykeep.capture.spool import NOTHING, Waiting
 from storykeep.errors import StorykeepError
 from storykeep.report.drift import Notice, new_notices
 from storykeep.report.figures import NONE, counted, duration
@@ -72,6 +73,7 @@ class Status:
     troubles: tuple[Trouble, ...]
     blocked: tuple[BlockedPool, ...]
     notices: tuple[Notice, ...] = ()
+    spool: Waiting = NOTHING
 
     @property
     def is_healthy(self) -> bool:
@@ -79,8 +81,8 @@ class Status:
         return self.last_good_tick is not None and self.now - self.last_good_tick <= TICKS_ALLOWED * self.tick
 
 
-def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> Status:
-    """Read how things stand; `tick` is the period of the capture schedule.
+def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta, spool: Waiting = NOTHING) -> Status:
+    """Read how things stand; `tick` is the period of the capture schedule, `spool` what waits there.
 
     Raises StorykeepError when the warehouse has not been made yet.
     """
@@ -99,6 +101,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> S
             troubles=_troubles(conn),
             blocked=_blocked(conn, now),
             notices=new_notices(conn, now),
+            spool=spool,
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -225,10 +228,18 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
     yield "accounts", connections or "none -> run: storykeep accounts import FILE.csv"
     yield "last build", _run(status.last_build, status.now)
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
+    if status.spool.files or status.spool.damaged:
+        yield "spool", _spool(status.spool, status.now)
     if status.notices:
         more = len(status.notices) - MOST_ROWS
         lines = [str(notice) for notice in status.notices[:MOST_ROWS]] + ([f"and {more:,} more"] if more > 0 else [])
         yield "API changes", "\n".join(lines)
+
+
+def _spool(spool: Waiting, now: datetime) -> str:
+    waits = f"{counted(spool.files, 'file')} of replies, the oldest of {_age(spool.oldest, now)}" if spool.files else ""
+    damaged = f"{counted(spool.damaged, 'file')} set aside as damaged" if spool.damaged else ""
+    return "; ".join(part for part in (waits, damaged) if part)
 
 
 def _age(at: datetime | None, now: datetime) -> str:
