@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -37,6 +36,7 @@ def tasks(airflow_library: None, warehouse: Settings, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
     monkeypatch.setenv("STORYKEEP_TOKEN_KEYS", warehouse.token_keys[0].get_secret_value())
     monkeypatch.setenv("STORYKEEP_SHARDS", "2")
+    monkeypatch.setenv("STORYKEEP_WORK_DIR", str(warehouse.work_dir))
     with set_current_context({"run_id": RUN_ID}):  # type: ignore[typeddict-item]
         yield tasks
 
@@ -56,17 +56,16 @@ def test_each_shard_writes_its_run_down_and_the_summary_is_content(tasks: Any, c
 
 
 def test_a_shard_goes_on_without_postgres_and_fails_at_last(
-    tasks: Any, conn: psycopg.Connection, warehouse: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tasks: Any, conn: psycopg.Connection, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = json.dumps({"host": "http://127.0.0.1:9", "login": "1", "password": "x"})
     monkeypatch.setenv("AIRFLOW_CONN_GRAPH_FACEBOOK", nowhere)
-    monkeypatch.setenv("STORYKEEP_WORK_DIR", str(tmp_path))
     monkeypatch.setenv("STORYKEEP_SHARDS", "1")
     rows = "facebook,17841400000000001,ada,EAAtoken,,,,\n"
     import_accounts(conn, Vault(warehouse.token_keys), f"{','.join(COLUMNS)}\n{rows}", system_clock())
     tasks.capture_shard(0)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(replace(warehouse.warehouse, port=9)))
-    with pytest.raises(WarehouseAwayError, match=rf"^{tmp_path}/spool: the warehouse is away .* 1 replies spooled"):
+    with pytest.raises(WarehouseAwayError, match=rf"^{warehouse.work_dir}/spool: the warehouse is away .* 1 replies spooled"):
         tasks.capture_shard(0)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
     assert tasks.capture_shard(0)["drained"] == 1
