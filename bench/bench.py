@@ -13,6 +13,7 @@ from pathlib import Path
 import capture_quality
 import landing_speed
 import marts_speed
+import planning_speed
 import polling
 import sandbox_speed
 import task_memory
@@ -24,6 +25,7 @@ from stage import Bench
 SUBJECTS: Mapping[str, Callable[[Bench], Iterable[Figure]]] = {
     "sandbox": sandbox_speed.measure,
     "tick": tick_speed.measure,
+    "planning": planning_speed.measure,
     "landing": landing_speed.measure,
     "capture": capture_quality.measure,
     "polling": polling.measure,

@@ -202,6 +202,25 @@ def accounts_refresh(username: str) -> None:
         raise_unread(conn, settings, username, run.causes)
 
 
+@accounts.command("diagnose")
+def accounts_diagnose(username: str) -> None:
+    """Check all that one account needs, and say what is wrong and who must do what; exit status 1 if anything is."""
+    from storykeep.accounts.diagnosis import diagnose
+    from storykeep.accounts.vault import Vault
+    from storykeep.graph.client import open_clients
+
+    settings = Settings.from_env()
+    with warehouse(settings, "storykeep_ingest") as conn:
+        found = diagnose(conn, Vault(settings.token_keys), open_clients(settings), username, system_clock())
+    for finding in found:
+        mark = {True: "ok", False: "WRONG", None: "not known"}[finding.is_well]
+        console.print(f"{mark:9}  {finding.check}: {finding.what}", markup=False, highlight=False, soft_wrap=True)
+        if finding.remedy:
+            console.print(f"{'':9}  {finding.owner}: {finding.remedy}", markup=False, highlight=False, soft_wrap=True)
+    if not all(finding.is_well for finding in found):
+        raise typer.Exit(1)
+
+
 @campaigns.command("import")
 def campaigns_import(file: Path) -> None:
     """Take in brands, campaigns, rosters and rules from a YAML file. The same file twice changes nothing."""

@@ -243,6 +243,20 @@ def test_one_account_is_refreshed_up_to_its_limit(connected: Shell) -> None:
     )
 
 
+def test_a_diagnosis_says_what_is_wrong_and_who_must_do_what(connected: Shell) -> None:
+    handles = connected.all("select username from app.accounts join app.connections using (account_id) order by 1")
+    found = {str(username): connected.run("accounts", "diagnose", f"@{username}") for (username,) in handles[:4]}
+    username, well = next((username, done) for username, done in found.items() if done.status == 0)
+    assert {line.split()[0] for line in well.out.splitlines()} == {"ok"}
+    connected.run("accounts", "disconnect", username)
+    ended = connected.run("accounts", "diagnose", username)
+    assert ended.status == 1
+    assert ended.out.split("\n")[:2] == [
+        "WRONG      connection: disconnected",
+        "           brand contact: ask the creator to connect again if tracking is wanted",
+    ]
+
+
 def test_campaigns_go_in_once(connected: Shell, world: Running) -> None:
     file = connected.file("campaigns.yaml", get(world, "campaigns.yaml"))
     first, second = (connected.run("campaigns", "import", file) for _ in range(2))

@@ -43,7 +43,7 @@ def check_tokens(
         client = clients.get(connection.login_flavour)
         if client is None:
             continue
-        if pools.blocked(conn, clock()) & {connection.ig_user_id, pools.app_pool(connection.login_flavour)}:
+        if pools.standing(conn, pools.pools_of(connection.ig_user_id, connection.login_flavour), clock()).blocked:
             log.warning("%s: not inspected, as its rate-limit pool, or its app's, rests", connection.label)
             continue
         try:

@@ -4,6 +4,7 @@ A pool is an account's own, named by its IG user id, or its app's.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
@@ -14,15 +15,40 @@ from storykeep.settings import Flavour
 
 # Percent from which an account is asked less, so that what is left goes to the last readings of its stories.
 PACED_FROM = 80
+# Percent from which it is asked for nothing but those.
+RESERVED_FROM = 95
 # Calls refresh the figure. An older one tells nothing: the counters roll.
 KNOWN_FOR = timedelta(hours=1)
 # How long a throttled or full pool rests when the reply does not say. Calls made meanwhile would lengthen the block.
 REST = timedelta(minutes=15)
 
 
+@dataclass
+class Standing:
+    """Names of pools by what may still be asked of them: nothing of `blocked`, last readings alone of `reserved`.
+
+    Those in `paced` are asked less; what is reserved is paced too.
+    """
+
+    blocked: set[str] = field(default_factory=set)
+    reserved: set[str] = field(default_factory=set)
+    paced: set[str] = field(default_factory=set)
+
+    def add(self, newer: "Standing") -> None:
+        """Take in what has come since; nothing is freed."""
+        self.blocked |= newer.blocked
+        self.reserved |= newer.reserved
+        self.paced |= newer.paced
+
+
 def app_pool(flavour: Flavour) -> str:
     """The name of the pool that all calls of one app share."""
     return f"app:{flavour}"
+
+
+def pools_of(ig_user_id: str, flavour: Flavour) -> frozenset[str]:
+    """The names of the pools that the calls for an account count against."""
+    return frozenset((ig_user_id, app_pool(flavour)))
 
 
 def told(answers: Iterable[Answer], flavour: Flavour) -> dict[str, Pool]:
@@ -66,19 +92,24 @@ def note(conn: psycopg.Connection, usage: Mapping[str, Pool], rests: Mapping[str
     )
 
 
-def blocked(conn: psycopg.Connection, now: datetime) -> set[str]:
-    """The pools that must not be called yet."""
-    rows = conn.execute("select pool from app.api_pools where blocked_until > %s", [now])
-    return {pool for (pool,) in rows}
-
-
-def crowded(conn: psycopg.Connection, now: datetime) -> set[str]:
-    """The pools that are nearly full, as far as is known."""
+def standing(conn: psycopg.Connection, names: Iterable[str], now: datetime) -> Standing:
+    """How these pools stand, as far as is known. One whose rest has ended since it told its figure is paced at most."""
     rows = conn.execute(
-        "select pool from app.api_pools where usage_percent >= %s and updated_at >= %s",
-        [PACED_FROM, now - KNOWN_FOR],
+        """
+        select
+            pool,
+            coalesce(blocked_until > %(now)s, false),
+            coalesce(blocked_until > updated_at, false),
+            case when updated_at >= %(known_since)s then coalesce(usage_percent, 0) else 0 end
+        from app.api_pools where pool = any(%(names)s)
+        """,
+        {"now": now, "known_since": now - KNOWN_FOR, "names": list(names)},
+    ).fetchall()
+    return Standing(
+        blocked={pool for pool, is_blocked, _, _ in rows if is_blocked},
+        reserved={pool for pool, _, has_rested, percent in rows if percent >= RESERVED_FROM and not has_rested},
+        paced={pool for pool, _, _, percent in rows if percent >= PACED_FROM},
     )
-    return {pool for (pool,) in rows}
 
 
 def free_at(conn: psycopg.Connection, names: Iterable[str], now: datetime) -> datetime | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from storykeep.accounts.connections import Held, held
 from storykeep.accounts.connections import mark as mark
 from storykeep.accounts.connections import react as react
+from storykeep.accounts.pools import pools_of
 from storykeep.accounts.rows import AccountRow, read_accounts
 from storykeep.accounts.states import CAPTURED, GOODBYE, TROUBLE, State, condition
 from storykeep.accounts.vault import Vault
@@ -168,6 +170,19 @@ def capturable(
         except StorykeepError as error:
             unreadable.append(Unreadable(one.account_id, one.username, error))
     return connections, unreadable
+
+
+def pools_of_captured(conn: psycopg.Connection, flavours: Collection[Flavour]) -> dict[str, frozenset[str]]:
+    """The accounts of these flavours that are to be captured, with the names of their rate-limit pools."""
+    rows = conn.execute(
+        """
+        select account_id, ig_user_id, login_flavour
+        from app.connections join app.accounts using (account_id)
+        where status = any(%s) and login_flavour = any(%s)
+        """,
+        [list(CAPTURED), list(flavours)],
+    )
+    return {account_id: pools_of(ig_user_id, flavour) for account_id, ig_user_id, flavour in rows}
 
 
 def connection_of(conn: psycopg.Connection, vault: Vault, username: str) -> Connection:

@@ -44,6 +44,12 @@ class Reason(StrEnum):
     PAGE_ROLE_LOST = "page_role_lost"
     ACCOUNT_GONE = "account_gone"
     MISSING_SCOPE = "missing_scope"
+    NO_PAGE = "no_page"
+    PAGE_NOT_LINKED = "page_not_linked"
+    WRONG_FACEBOOK_ACCOUNT = "wrong_facebook_account"
+    INSUFFICIENT_PAGE_ROLE = "insufficient_page_role"
+    PERSONAL_ACCOUNT = "personal_account"
+    WRONG_ACCOUNT = "wrong_account"
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,42 @@ CONDITIONS: tuple[Condition, ...] = (
         Reason.MISSING_SCOPE,
         "creator",
         f"{CONNECT} and leave access to profile and media switched on",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.NO_PAGE,
+        "creator",
+        f"link the account to a Facebook Page of their own, then {CONNECT} and tick that Page",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.PAGE_NOT_LINKED,
+        "creator",
+        f"link the account to one of these Pages, or {CONNECT} and tick the Page that it is linked to",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.WRONG_FACEBOOK_ACCOUNT,
+        "creator",
+        f"log in at Facebook as the person whose Page the account is linked to, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.INSUFFICIENT_PAGE_ROLE,
+        "creator",
+        f"get a role on the linked Facebook Page that may see its insights, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.PERSONAL_ACCOUNT,
+        "creator",
+        f"switch to a professional account in the settings of Instagram, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.WRONG_ACCOUNT,
+        "data team",
+        "import the account again with a token of its own",
     ),
     Condition(State.DISCONNECTED, None, "brand contact", "ask the creator to connect again if tracking is wanted"),
     Condition(State.PURGED, None, "data team", "nothing to do: everything kept of the account was deleted"),

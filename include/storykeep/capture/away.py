@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 
+from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
 from storykeep.capture import spool
 from storykeep.capture.asks import AskKey, key_of
@@ -54,9 +55,15 @@ class AwayTick(Tick):
             self.keep_pools(answers)
             return chunk
 
-    def clocks(self) -> tuple[list[AccountClock], list[StoryClock]]:
-        """The clocks of the accounts and of their stories that still run, as far as is known."""
-        return self.memory.clocks(self.connections, self.now)
+    def account_clocks(self, account_ids: Collection[str]) -> list[AccountClock]:
+        """The clocks of these accounts, as far as is known."""
+        return self.memory.account_clocks(account_ids)
+
+    def story_clocks(
+        self, account_ids: Collection[str], now: datetime, *, ending_by: datetime | None = None
+    ) -> list[StoryClock]:
+        """The clocks of these accounts' stories that still run, as far as is known."""
+        return self.memory.story_clocks(account_ids, now, ending_by=ending_by)
 
     def refused(self, story_ids: Collection[str]) -> dict[str, set[str]]:
         """What the API refused of each of these stories, as far as is known."""
@@ -66,11 +73,8 @@ class AwayTick(Tick):
         """Nothing: that is judged when the answers are drained."""
         return frozenset()
 
-    def _resting(self) -> set[str]:
-        return self.memory.blocked(self.clock())
-
-    def _crowded(self) -> set[str]:
-        return self.memory.crowded(self.now)
+    def _standing(self, names: Collection[str]) -> Standing:
+        return self.memory.standing(names, self.clock())
 
     def _ends(self, ask: Ask, error: GraphError) -> bool:
         """Whether the account is left alone until the warehouse is back, when its connection is judged."""
@@ -87,19 +91,22 @@ def away_tick(
     run: Run,
     connections: Mapping[str, Connection],
     place: Path,
+    ends_at: datetime | None,
 ) -> AwayTick:
     """A tick that goes on from `memory`, and from what was spooled since."""
     catch_up(memory, connections, spool.records(place, since=memory.at))
-    return AwayTick(
+    tick = AwayTick(
         clients=clients,
         clock=clock,
         run=run,
         connections=connections,
-        blocked=memory.blocked(clock()),
+        ends_at=ends_at,
         lost=memory.lost,
         memory=memory,
         place=place,
     )
+    tick.look(connections)
+    return tick
 
 
 def carried_on(tick: Tick, place: Path) -> AwayTick:
@@ -110,9 +117,9 @@ def carried_on(tick: Tick, place: Path) -> AwayTick:
         tick.run.counts["spooled"] += len(lost.answers)
     tick.memory.lost |= tick.lost
     tick.memory.at = None  # what is in the spool was to be drained in this tick, whenever it came
-    away = away_tick(tick.memory, tick.clients, tick.clock, tick.run, tick.connections, place)
-    away.blocked |= tick.blocked
-    away.listed, away.metrics = tick.listed, tick.metrics
+    away = away_tick(tick.memory, tick.clients, tick.clock, tick.run, tick.connections, place, tick.ends_at)
+    away.standing.add(tick.standing)
+    away.listed, away.left, away.metrics = tick.listed, tick.left, tick.metrics
     return away
 
 
@@ -126,7 +133,6 @@ def catch_up(memory: Memory, connections: Mapping[str, Connection], records: Ite
                 clock=fixed_clock(record.at),
                 run=Run(record.run_id, record.clock_at),
                 connections=connections,
-                blocked=set(),
                 lost=memory.lost,
                 memory=memory,
             )

@@ -1,39 +1,66 @@
 """Reads and moves the watermarks. Every move belongs in the transaction of the rows that it describes."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 
-from storykeep.accounts.states import CAPTURED
-from storykeep.capture.planner import AccountClock, StoryClock
+from storykeep.capture.planner import STORY_LIFE, AccountClock, StoryClock
+
+# Around which times of day an account posts is told by what it posted in so many days, so much earlier or later.
+HABIT_DAYS = 14
+AROUND = timedelta(minutes=30)
 
 
-def load(
-    conn: psycopg.Connection, account_ids: Collection[str], now: datetime
-) -> tuple[list[AccountClock], list[StoryClock]]:
-    """The clocks of these accounts and of their stories that still run."""
-    listed: dict[str, datetime | None] = dict(
-        conn.execute(
-            "select account_id, listed_at from app.account_clock where account_id = any(%s)", [list(account_ids)]
-        ).fetchall()
+def accounts(conn: psycopg.Connection, account_ids: Collection[str], now: datetime) -> list[AccountClock]:
+    """The clocks of these accounts, with how often each has posted around this time of day lately.
+
+    A story ends at the time of day at which it was posted, so that the index on its end finds those few.
+    """
+    rows = conn.execute(
+        """
+        with posted as (
+            select story_clock.account_id, count(*) as times
+            from generate_series(0, %(days)s - 1) as day
+            cross join lateral (
+                select account_id from app.story_clock
+                where expires_at
+                    between %(tomorrow)s - day * interval '24 hours' - %(around)s
+                    and %(tomorrow)s - day * interval '24 hours' + %(around)s
+            ) as story_clock
+            group by 1
+        )
+
+        select account_id, listed_at, attempted_at, coalesce(times, 0)
+        from unnest(%(account_ids)s::text []) as account_id
+        left join app.account_clock using (account_id)
+        left join posted using (account_id)
+        """,
+        {
+            "account_ids": list(account_ids),
+            "days": HABIT_DAYS,
+            "tomorrow": now + STORY_LIFE,
+            "around": AROUND,
+        },
     )
-    stories = conn.execute(
+    return [AccountClock(*row) for row in rows]
+
+
+def stories(
+    conn: psycopg.Connection, account_ids: Collection[str], now: datetime, *, ending_by: datetime | None = None
+) -> list[StoryClock]:
+    """The clocks of these accounts' stories that still run at `now`; with `ending_by`, of those that end by then."""
+    rows = conn.execute(
         """
         select story_id, account_id, posted_at, expires_at, tried_at
         from app.story_clock
-        where expires_at > %s and not is_refused and account_id = any(%s)
+        where
+            expires_at > %s and expires_at <= coalesce(%s::timestamptz, 'infinity') and not is_refused
+            and account_id = any(%s)
         """,
-        [now, list(account_ids)],
-    ).fetchall()
-    accounts = [AccountClock(account_id, listed.get(account_id)) for account_id in account_ids]
-    return accounts, [StoryClock(*row) for row in stories]
-
-
-def connected(conn: psycopg.Connection) -> list[str]:
-    """The accounts whose connection lets them be captured."""
-    rows = conn.execute("select account_id from app.connections where status = any(%s)", [list(CAPTURED)])
-    return [account_id for (account_id,) in rows]
+        [now, ending_by, list(account_ids)],
+    )
+    return [StoryClock(*row) for row in rows]
 
 
 def refused(conn: psycopg.Connection, account_ids: Collection[str], now: datetime) -> set[str]:

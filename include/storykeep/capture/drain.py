@@ -31,7 +31,7 @@ def drain(tick: Tick, place: Path) -> list[Path]:
     """Land every record of the spool and remove it; returns the files that could not be landed and were set aside.
 
     Each record is one transaction, with the keys and times of when it came, so that one which is landed twice lands
-    once. Raises psycopg.Error when Postgres goes away; what is left waits for the next tick.
+    once. What there is no time for waits for the next tick. Raises psycopg.Error when Postgres goes away.
     """
     with _alone(tick.conn) as is_mine:
         if not is_mine:
@@ -40,6 +40,8 @@ def drain(tick: Tick, place: Path) -> list[Path]:
         pasts: dict[str, Past] = {}
         damaged = []
         for path in spool.files(place):
+            if tick.is_over():
+                break
             try:
                 tick.run.counts["drained"] += _land(tick, spool.read(path), pasts, everybody)
                 path.unlink()
@@ -64,7 +66,6 @@ def _land(tick: Tick, record: Record, pasts: dict[str, Past], everybody: Mapping
                 clock=fixed_clock(record.at),
                 run=Run(record.run_id, record.clock_at),
                 connections={},
-                blocked=set(),
                 memory=tick.memory,
             )
         )

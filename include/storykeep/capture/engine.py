@@ -3,20 +3,24 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 import psycopg
 
-from storykeep.accounts import pools, registry
+from storykeep.accounts import registry
+from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection, Unreadable
 from storykeep.accounts.vault import Vault
 from storykeep.capture import notices, snapshot, spool
 from storykeep.capture.away import AwayTick, away_tick, carried_on
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.drain import drain
+from storykeep.capture.due import due_of, within
 from storykeep.capture.listing import land_throttled, list_stories
-from storykeep.capture.planner import Plan, plan
+from storykeep.capture.lookout import Lookout
+from storykeep.capture.planner import Plan
 from storykeep.capture.reading import read_stories
 from storykeep.capture.tick import Tick
 from storykeep.causes import Cause
@@ -29,6 +33,8 @@ from storykeep.warehouse import WarehouseAwayError, connect, first_line, is_outa
 
 log = logging.getLogger(__name__)
 
+# The part of a tick after which it begins nothing more, so that it has ended when the next one is due.
+BEGIN_WITHIN = 0.9
 # How many handles a message names.
 NAMED = 50
 
@@ -45,8 +51,9 @@ def capture(
 ) -> Run:
     """Do what is due for one shard of the accounts: sweeps first, then listings, then the other readings.
 
-    Whatever happens to one account or story is noted under its cause and costs no other. `conn` is in autocommit
-    mode: every chunk of replies is a transaction of its own. What waits in the spool is landed after the first sweeps.
+    What there is no time for is left to the next tick. Whatever happens to one account or story is noted under its
+    cause and costs no other. `conn` is in autocommit mode: every chunk of replies is a transaction of its own. What
+    waits in the spool is landed after the first sweeps.
 
     Raises StorykeepError only for what stops everything, such as a missing token key, or when something in the spool
     is damaged. When Postgres goes away meanwhile, the rest is done without it, and WarehouseAwayError says so at last.
@@ -56,7 +63,8 @@ def capture(
         with ledger(conn, "capture", run_id, clock) as run:
             tick = _tick(conn, settings, clients, clock, run, shard, shards)
             if spool.files(place):
-                read_stories(tick, _due(tick, settings).sweeps)  # what is in the spool is safe and can wait for these
+                # What is in the spool is safe, and can wait for these.
+                read_stories(tick, _due(tick, settings).sweeps, are_sweeps=True)
                 damaged = drain(tick, place)
                 tick = _tick(conn, settings, clients, clock, run, shard, shards)  # some connections may have ended
             _work(tick, settings)
@@ -118,7 +126,7 @@ def capture_away(
     if memory is None:
         raise away
     connections = _usable(snapshot.unlocked(memory, Vault(settings.token_keys)), clients, run)
-    tick = away_tick(memory, clients, clock, run, connections, place)
+    tick = away_tick(memory, clients, clock, run, connections, place, _end_of(run, settings))
     _work_away(tick, settings, away, shard, shards)
 
 
@@ -155,25 +163,33 @@ def _tick(
 ) -> Tick:
     found = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
     connections = _usable(found, clients, run)
-    return Tick(
+    tick = Tick(
         conn=conn,
         clients=clients,
         clock=clock,
         run=run,
         connections=connections,
-        blocked=pools.blocked(conn, run.clock_at),
+        ends_at=_end_of(run, settings),
         memory=snapshot.load(conn, connections.values(), run.clock_at),
     )
+    tick.look(connections)
+    return tick
+
+
+def _end_of(run: Run, settings: Settings) -> datetime:
+    return run.clock_at + BEGIN_WITHIN * settings.tick
 
 
 def _work(tick: Tick, settings: Settings) -> None:
     """Do what is due, in its order."""
-    due = _due(tick, settings)
-    read_stories(tick, due.sweeps)
-    list_stories(tick, due.listings)
+    work, lookout = _due(tick, settings), Lookout(tick, tick.now)
+    lookout.read(work.sweeps)
+    list_stories(tick, work.listings, lookout)
     # Looked at again, for the stories that the listings brought; one may be in its last minutes.
-    due = _due(tick, settings)
-    read_stories(tick, (*due.sweeps, *due.readings))
+    work = _due(tick, settings, listings=False)
+    read_stories(tick, work.sweeps, are_sweeps=True)
+    read_stories(tick, work.readings, lookout)
+    _note_left(tick)
     _note_throttled(tick, settings)
 
 
@@ -222,24 +238,51 @@ def _usable(
     return {connection.account_id: connection for connection in connections if connection.login_flavour in clients}
 
 
-def _due(tick: Tick, settings: Settings) -> Plan:
+def _due(tick: Tick, settings: Settings, *, listings: bool = True) -> Plan:
     """What is due and may be asked for."""
-    accounts, stories = tick.clocks()
-    silent = {account_id for account_id in tick.connections if not tick.can_ask(account_id)}
-    paced = tick.paced()
-    if paced:
+    pools_of = _pools_of(tick)
+    if paced := within(tick.standing.paced, pools_of):
         tick.run.counts["paced accounts"] = len(paced)
-    return plan(accounts, stories, blocked=silent, paced=paced, now=tick.now, list_every=settings.list_every)
+    return _plan(tick, settings, pools_of, tick.standing, listings=listings)
+
+
+def _plan(
+    tick: Tick,
+    settings: Settings,
+    pools_of: Mapping[str, frozenset[str]],
+    standing: Standing,
+    *,
+    listings: bool = True,
+) -> Plan:
+    accounts = tick.account_clocks(pools_of) if listings else ()
+    stories = tick.story_clocks(pools_of, tick.now)
+    return due_of(accounts, stories, pools_of, standing, now=tick.now, list_every=settings.list_every)
+
+
+def _pools_of(tick: Tick) -> dict[str, frozenset[str]]:
+    """The accounts whose connection is good, with the names of their pools."""
+    return {account_id: tick.pools_of(account_id) for account_id in tick.connections.keys() - tick.lost}
+
+
+def _note_left(tick: Tick) -> None:
+    """Note how many listings and stories there was no time for."""
+    if tick.left:
+        tick.run.counts["left for the next tick"] = len(tick.left)
+        log.warning("%s: no time for %d listings and stories: the next tick does them", tick.run.run_id, len(tick.left))
 
 
 def _note_throttled(tick: Tick, settings: Settings) -> None:
-    """Note whose work is still due because nothing may be sent to a pool of theirs."""
-    accounts, stories = tick.clocks()
-    left = plan(accounts, stories, blocked=(), paced=tick.paced(), now=tick.now, list_every=settings.list_every)
-    silent = {account_id for account_id in left.accounts - tick.lost if not tick.can_ask(account_id)}
-    for account_id in silent:
+    """Note whose work is still due because nothing, or nothing but last readings, may be sent to a pool of theirs."""
+    pools_of = _pools_of(tick)
+    silent = within(tick.standing.blocked, pools_of)
+    hindered = {who: pools_of[who] for who in silent | within(tick.standing.reserved, pools_of)}
+    if not hindered:
+        return
+    left = _plan(tick, settings, hindered, Standing(paced=tick.standing.paced))
+    unlisted = set(left.listings) - tick.listed
+    for account_id in left.accounts & silent | unlisted:
         tick.run.causes[Cause.THROTTLED].add(tick.connections[account_id].username)
-    if unlisted := silent & set(left.listings) - tick.listed:
+    if unlisted:
         land_throttled(tick, unlisted)
 
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,19 +51,21 @@ class _Chunk:
     next_pages: list[Ask] = field(default_factory=list)
 
 
-def list_stories(tick: Tick, account_ids: Iterable[str]) -> None:
-    """List each account's stories and start the clocks of the new ones. Each chunk is committed before the next."""
+def list_stories(tick: Tick, account_ids: Iterable[str], between: Callable[[], None] | None = None) -> None:
+    """List each account's stories and start the clocks of the new ones. Each chunk is committed before the next.
+
+    `between` is called after each chunk.
+    """
     listings: dict[str, Listing] = {}
     asks = []
     for account_id in account_ids:
         connection = tick.connections[account_id]
         asks.append(endpoints.stories(connection.ig_user_id, connection.token, key=AskKey(account_id)))
-    watch = Watch()
-    while asks:
-        following: list[Ask] = []
-        for answers in tick.answers([ask] for ask in asks):
-            following += land_listings(tick, answers, listings, watch)
-        asks = following
+    watch, pages = Watch(), deque[Sequence[Ask]]()
+    for answers in tick.answers(([ask] for ask in asks), pages):
+        pages.extend([page] for page in land_listings(tick, answers, listings, watch))
+        if between:
+            between()
 
 
 def land_throttled(tick: Tick, account_ids: Iterable[str]) -> None:
@@ -94,7 +97,7 @@ def land_listings(
         return chunk
 
     chunk = tick.land(answers, gather, lambda chunk: _commit(tick, answers, chunk))
-    tick.memory.listed(chunk.complete, chunk.seen, tick.now)
+    tick.memory.listed(chunk.complete, chunk.failed, chunk.seen, tick.now)
     tick.listed.update(chunk.complete, chunk.failed)
     tick.run.counts["listings"] += len(chunk.complete)
     return chunk.next_pages

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 from upath import UPath
 
-from storykeep.accounts import pools, registry
+from storykeep.accounts import registry
 from storykeep.accounts.vault import Vault
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.download import OF_THE_FILE, MediaMissingError, fetch
@@ -129,7 +129,6 @@ def _tick(
         clock=clock,
         run=run,
         connections={each.account_id: each for each in connections if each.login_flavour in clients},
-        blocked=pools.blocked(conn, run.clock_at),
     )
 
 
@@ -204,7 +203,7 @@ def _freshened(tick: Tick, dead: Mapping[_Link, str]) -> list[_Link]:
     askable = [link.wanted for link in dead if tick.can_ask(link.wanted.account_id)]
     asks = {wanted.story_id: _ask(tick, wanted) for wanted in askable}
     nodes: dict[str, Any] = {}
-    for answers in tick.answers([ask] for ask in asks.values()):
+    for answers in tick.answers(([ask] for ask in asks.values()), deque()):
         with tick.conn.transaction():
             for answer in answers:
                 if isinstance(answer.error, ThrottledError | ReconnectError):

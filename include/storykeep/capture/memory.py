@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import ConfigDict
 
-from storykeep.accounts.pools import KNOWN_FOR, PACED_FROM
+from storykeep.accounts.pools import KNOWN_FOR, PACED_FROM, RESERVED_FROM, Standing
 from storykeep.capture.planner import AccountClock, StoryClock
 from storykeep.graph.usage import FULL, Pool
 from storykeep.settings import Flavour
@@ -53,11 +53,18 @@ class Memory:
     pools: dict[str, PoolClock] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
 
-    def listed(self, account_ids: Iterable[str], stories: Iterable[StoryClock], now: datetime) -> None:
-        """Note complete listings at `now`, and the stories that are new."""
-        for account_id in account_ids:
+    def listed(
+        self, complete: Iterable[str], failed: Iterable[str], stories: Iterable[StoryClock], now: datetime
+    ) -> None:
+        """Note listings of accounts at `now`, complete or failed, and the stories that are new."""
+        for account_id in failed:
             clock = self.accounts.get(account_id, AccountClock(account_id, None))
-            self.accounts[account_id] = replace(clock, listed_at=max(now, clock.listed_at or now))
+            self.accounts[account_id] = replace(clock, attempted_at=max(now, clock.attempted_at or now))
+        for account_id in complete:
+            clock = self.accounts.get(account_id, AccountClock(account_id, None))
+            self.accounts[account_id] = replace(
+                clock, listed_at=max(now, clock.listed_at or now), attempted_at=max(now, clock.attempted_at or now)
+            )
         for story in stories:
             self.stories.setdefault(story.story_id, story)
 
@@ -81,26 +88,39 @@ class Memory:
             newest = percent if now >= known.updated_at else known.usage_percent
             self.pools[name] = PoolClock(newest, max(until, default=None), max(now, known.updated_at))
 
-    def clocks(self, account_ids: Iterable[str], now: datetime) -> tuple[list[AccountClock], list[StoryClock]]:
-        """The clocks of these accounts and of their stories that still run."""
-        wanted = set(account_ids)
-        stories = [story for story in self.stories.values() if story.account_id in wanted and story.expires_at > now]
-        return (
-            [self.accounts.get(account_id, AccountClock(account_id, None)) for account_id in sorted(wanted)],
-            [story for story in stories if story.story_id not in self.barred],
-        )
+    def account_clocks(self, account_ids: Iterable[str]) -> list[AccountClock]:
+        """The clocks of these accounts. When they use to post is known as of when the warehouse went away."""
+        return [self.accounts.get(account_id, AccountClock(account_id, None)) for account_id in account_ids]
 
-    def blocked(self, now: datetime) -> set[str]:
-        """The pools that must not be called yet."""
-        return {name for name, pool in self.pools.items() if pool.blocked_until and pool.blocked_until > now}
+    def story_clocks(
+        self, account_ids: Collection[str], now: datetime, *, ending_by: datetime | None = None
+    ) -> list[StoryClock]:
+        """The clocks of these accounts' stories that still run; with `ending_by`, of those that end by then."""
+        return [
+            story
+            for story in self.stories.values()
+            if story.account_id in account_ids
+            and story.story_id not in self.barred
+            and now < story.expires_at
+            and (ending_by is None or story.expires_at <= ending_by)
+        ]
 
-    def crowded(self, now: datetime) -> set[str]:
-        """The pools that are nearly full, as far as is known."""
-        return {
-            name
-            for name, pool in self.pools.items()
-            if (pool.usage_percent or 0) >= PACED_FROM and pool.updated_at >= now - KNOWN_FOR
-        }
+    def standing(self, names: Iterable[str], now: datetime) -> Standing:
+        """How these pools stand, as `pools.standing` tells it."""
+        found = Standing()
+        for name in names:
+            pool = self.pools.get(name)
+            if pool is None:
+                continue
+            percent = (pool.usage_percent or 0) if pool.updated_at >= now - KNOWN_FOR else 0
+            has_rested = pool.blocked_until is not None and pool.blocked_until > pool.updated_at
+            if pool.blocked_until is not None and pool.blocked_until > now:
+                found.blocked.add(name)
+            if percent >= RESERVED_FROM and not has_rested:
+                found.reserved.add(name)
+            if percent >= PACED_FROM:
+                found.paced.add(name)
+        return found
 
     def as_of(self, now: datetime) -> "Memory":
         """The same without what is over at `now` or concerns no connection: what is worth keeping."""

@@ -1,5 +1,6 @@
 """What is due at a tick: a pure function of the clocks."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +15,22 @@ PUNCTUALITY = timedelta(minutes=1)
 LADDER = tuple(timedelta(hours=hours) for hours in (0, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 20, 22, 23))
 # An account near its rate limit is listed so many times more seldom.
 PACE = 2
+# An account that has posted so many times around this time of day lately is listed so many times more often.
+HABIT = 2
+HASTE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class AccountClock:
-    """When the account's last complete listing was; None before the first."""
+    """When the account's last complete listing was, and when one was last tried; None before the first.
+
+    `posted_now` is how many of its stories of late were posted around this time of day.
+    """
 
     account_id: str
     listed_at: datetime | None
+    attempted_at: datetime | None = None
+    posted_now: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,48 +63,73 @@ def plan(
     stories: Iterable[StoryClock],
     *,
     blocked: Collection[str],
+    reserved: Collection[str] = (),
     paced: Collection[str] = (),
     now: datetime,
     list_every: timedelta,
 ) -> Plan:
     """Choose the listings and readings that are due at `now`.
 
-    Accounts in `blocked` (their rate-limit pool is throttled) are skipped. Accounts in `paced` (theirs is nearly full)
-    are listed more seldom, and their stories are read on discovery and in their last minutes only. Stories come
-    nearest expiry first, listings longest unlisted first.
+    The rate-limit pools set limits, each of which goes further than the one before: accounts in `paced` (theirs is
+    nearly full) are listed more seldom, and their stories are read on discovery and in their last minutes only; of
+    accounts in `reserved` nothing but those last readings is planned; accounts in `blocked` are skipped. Stories come
+    nearest expiry first, listings longest untried first.
     """
-    free = [story for story in stories if story.account_id not in blocked and now < story.expires_at]
-    by_expiry = sorted(free, key=lambda story: (story.expires_at, story.story_id))
+    running = [story for story in stories if story.account_id not in blocked and now < story.expires_at]
     listings = [
         account
         for account in accounts
         if account.account_id not in blocked
-        and _listing_due(account, now, list_every * PACE if account.account_id in paced else list_every)
+        and account.account_id not in reserved
+        and _listing_due(account, now, list_every, is_paced=account.account_id in paced)
+    ]
+    readings = [
+        story
+        for story in running
+        if story.account_id not in reserved and _reading_due(story, now, is_paced=story.account_id in paced)
     ]
     return Plan(
-        sweeps=tuple(story for story in by_expiry if _sweep_due(story, now)),
-        listings=tuple(account.account_id for account in sorted(listings, key=_longest_unlisted)),
-        readings=tuple(story for story in by_expiry if _reading_due(story, now, is_paced=story.account_id in paced)),
+        sweeps=sweeps(running, now=now, since=now),
+        listings=tuple(account.account_id for account in sorted(listings, key=_longest_untried)),
+        readings=tuple(sorted(readings, key=_nearest_expiry)),
     )
 
 
-def _sweep_due(story: StoryClock, now: datetime) -> bool:
-    return story.expires_at - now <= SWEEP and (story.tried_at is None or story.tried_at < now)
+def sweeps(stories: Iterable[StoryClock], *, now: datetime, since: datetime) -> tuple[StoryClock, ...]:
+    """Of these stories those that are in their last minutes at `now` and were not answered for at `since` or later."""
+    due = [story for story in stories if now < story.expires_at and _sweep_due(story, now, since)]
+    return tuple(sorted(due, key=_nearest_expiry))
+
+
+def _sweep_due(story: StoryClock, now: datetime, since: datetime) -> bool:
+    return story.expires_at - now <= SWEEP and (story.tried_at is None or story.tried_at < since)
 
 
 def _reading_due(story: StoryClock, now: datetime, *, is_paced: bool) -> bool:
     """Whether a rung of the ladder was reached since the last answer. Several missed rungs make one reading."""
-    if _sweep_due(story, now):
+    if _sweep_due(story, now, now):
         return False
     if story.tried_at is None or is_paced:
         return story.tried_at is None
-    reached = [story.posted_at + age for age in LADDER if story.posted_at + age <= now]
-    return bool(reached) and story.tried_at < reached[-1]
+    reached = bisect_right(LADDER, now - story.posted_at)
+    return reached > 0 and story.tried_at < story.posted_at + LADDER[reached - 1]
 
 
-def _listing_due(account: AccountClock, now: datetime, list_every: timedelta) -> bool:
-    return account.listed_at is None or now - account.listed_at >= list_every - PUNCTUALITY
+def _listing_due(account: AccountClock, now: datetime, list_every: timedelta, *, is_paced: bool) -> bool:
+    if account.listed_at is None:
+        return True
+    if is_paced:
+        list_every *= PACE
+    elif account.posted_now >= HABIT:
+        list_every /= HASTE
+    return now - account.listed_at >= list_every - PUNCTUALITY
 
 
-def _longest_unlisted(account: AccountClock) -> tuple[float, str]:
-    return (account.listed_at.timestamp() if account.listed_at else 0.0, account.account_id)
+def _nearest_expiry(story: StoryClock) -> tuple[datetime, str]:
+    return (story.expires_at, story.story_id)
+
+
+def _longest_untried(account: AccountClock) -> tuple[float, str]:
+    """Tried and not listed: accounts that fail again and again do not stand before all others."""
+    tried_at = account.attempted_at or account.listed_at
+    return (tried_at.timestamp() if tried_at else 0.0, account.account_id)

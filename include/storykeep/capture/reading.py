@@ -1,6 +1,7 @@
 """Reads the insights of stories, group by group, and lands each reply with its status."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -64,22 +65,27 @@ class _Chunk:
         return [refusal for refusal in self.refusals if key_of(refusal.ask).story_id in self.read]
 
 
-def read_stories(tick: Tick, stories: Iterable[StoryClock]) -> None:
+def read_stories(
+    tick: Tick,
+    stories: Iterable[StoryClock],
+    between: Callable[[], None] | None = None,
+    *,
+    are_sweeps: bool = False,
+) -> None:
     """Read every metric group of `stories`, in their order. Each chunk is committed before the next is sent.
 
-    A metric that the API refuses never costs the others: the core group is then asked again metric by metric, and
-    what was refused is remembered.
+    `between` is called after each chunk. Sweeps may use what is reserved of a pool. A metric that the API refuses never
+    costs the others: the core group is then asked again metric by metric, and what was refused is remembered.
     """
     readable = [story for story in stories if tick.connections[story.account_id].can_read_insights]
     refused = tick.refused([story.story_id for story in readable])
     # A story's asks stay together, so that its clock moves with all of its rows.
     asks = [_asks(tick, story, refused.get(story.story_id, set())) for story in readable]
-    watch = Watch()
-    while asks:
-        following: list[list[Ask]] = []
-        for answers in tick.answers(asks):
-            following += land_readings(tick, answers, watch)
-        asks = following
+    watch, again = Watch(), deque[Sequence[Ask]]()
+    for answers in tick.answers(asks, again, are_sweeps=are_sweeps):
+        again.extend(land_readings(tick, answers, watch))
+        if between:
+            between()
 
 
 def _asks(tick: Tick, story: StoryClock, refused: set[str]) -> list[Ask]:

@@ -65,7 +65,6 @@ def refresh(
                     clock=clock,
                     run=run,
                     connections={connection.account_id: connection},
-                    blocked=pools.blocked(conn, now),
                     is_of_one=True,
                 )
             )
@@ -95,7 +94,7 @@ def outcome_of(conn: psycopg.Connection, caller: str, username: str) -> Outcome:
 
 def _read(tick: Tick) -> None:
     list_stories(tick, tick.connections)
-    _, stories = clocks.load(tick.conn, tick.connections.keys(), tick.now)
+    stories = clocks.stories(tick.conn, tick.connections.keys(), tick.now)
     waiting = sorted(stories, key=lambda story: (story.expires_at, story.story_id))
     while waiting and not tick.lost:
         if _is_reserved(tick, waiting[0]):
@@ -107,7 +106,8 @@ def _read(tick: Tick) -> None:
 
 
 def _is_reserved(tick: Tick, story: StoryClock) -> bool:
-    return story.account_id in tick.paced() or not tick.can_ask(story.account_id)
+    tick.look(tick.connections)
+    return bool(tick.standing.paced) or not tick.can_ask(story.account_id)
 
 
 @contextmanager

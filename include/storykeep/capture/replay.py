@@ -1,16 +1,16 @@
 """Ticks outside the schedule: one by hand, or many at virtual times."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 
 import psycopg
 
-from storykeep.capture import clocks
+from storykeep.accounts import pools, registry
+from storykeep.capture.due import due
 from storykeep.capture.engine import capture, capture_or_spool
 from storykeep.capture.media import archive_media
-from storykeep.capture.planner import plan
 from storykeep.clock import Clock, fixed_clock
 from storykeep.graph.client import GraphClient
 from storykeep.landing.runs import Run
@@ -59,7 +59,7 @@ def replay(
     ticks = 0
     at = start
     while at <= end:
-        if _anything_due(conn, settings, at):
+        if _anything_due(conn, settings, clients, at):
             set_clock(at)
             on_tick(at, run_tick(conn, settings, clients, fixed_clock(at)))
             ticks += 1
@@ -71,7 +71,8 @@ def _run_id(clock: Clock) -> str:
     return f"tick-{clock():%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _anything_due(conn: psycopg.Connection, settings: Settings, now: datetime) -> bool:
-    accounts, stories = clocks.load(conn, clocks.connected(conn), now)
-    due = plan(accounts, stories, blocked=(), now=now, list_every=settings.list_every)
-    return bool(due.sweeps or due.listings or due.readings)
+def _anything_due(conn: psycopg.Connection, settings: Settings, flavours: Collection[Flavour], now: datetime) -> bool:
+    pools_of = registry.pools_of_captured(conn, flavours)
+    standing = pools.standing(conn, frozenset().union(*pools_of.values()), now)
+    work = due(conn, pools_of, standing, now=now, list_every=settings.list_every)
+    return bool(work.sweeps or work.listings or work.readings)

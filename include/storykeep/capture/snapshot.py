@@ -22,12 +22,12 @@ _FORMAT = TypeAdapter(Memory)
 def load(conn: psycopg.Connection, connections: Iterable[Connection], now: datetime) -> Memory:
     """What the warehouse knows at `now` that a tick of these connections needs."""
     kept = locked(connections)
-    accounts, stories = clocks.load(conn, kept.keys(), now)
+    stories = clocks.stories(conn, kept.keys(), now)
     rows = conn.execute("select pool, usage_percent, blocked_until, updated_at from app.api_pools").fetchall()
     return Memory(
         at=now,
         connections=kept,
-        accounts={clock.account_id: clock for clock in accounts},
+        accounts={clock.account_id: clock for clock in clocks.accounts(conn, kept.keys(), now)},
         stories={story.story_id: story for story in stories},
         refused=refusals.load(conn, [story.story_id for story in stories]),
         barred=clocks.refused(conn, kept.keys(), now),

@@ -11,6 +11,7 @@ from typing import TypeVar
 import psycopg
 
 from storykeep.accounts import pools, registry
+from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
 from storykeep.capture import clocks, incidents, known, refusals
 from storykeep.capture.asks import AskKey, key_of
@@ -56,11 +57,12 @@ class Unlanded:
 
 @dataclass
 class Tick:
-    """What one tick works with; `connections` by account id, `blocked` the pools that must not be called.
+    """What one tick works with; `connections` by account id. Nothing is begun at `ends_at` or later.
 
-    `lost` are the accounts whose connection ended during this tick, `listed` those whose listing was tried, `metrics`
-    what became of each metric. `rests` are pools that have just begun to rest, and until when. `memory` is what is
-    needed to go on without the warehouse, and `unlanded` the chunk at which it went away.
+    `standing` is how the pools stand. `lost` are the accounts whose connection ended during this tick, `listed` those
+    whose listing was tried, `left` the listings and stories for which there was no time; `metrics` is what became of
+    each metric. `rests` are pools that have just begun to rest, and until when. `memory` is what is needed to go on
+    without the warehouse, and `unlanded` the chunk at which it went away.
     """
 
     conn: psycopg.Connection
@@ -68,9 +70,11 @@ class Tick:
     clock: Clock
     run: Run
     connections: Mapping[str, Connection]
-    blocked: set[str]
+    ends_at: datetime | None = None
+    standing: Standing = field(default_factory=Standing)
     lost: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
+    left: set[AskKey] = field(default_factory=set)
     metrics: Tally = field(default_factory=Tally)
     rests: dict[str, datetime] = field(default_factory=dict)
     is_of_one: bool = False
@@ -86,41 +90,64 @@ class Tick:
         """Whether the account is connected, not lost during this tick, and no pool of its is blocked."""
         if account_id not in self.connections or account_id in self.lost:
             return False
-        return not self.blocked & self._pools_of(account_id)
+        return not self.standing.blocked & self.pools_of(account_id)
 
-    def paced(self) -> set[str]:
-        """The accounts that are to be asked less, as a pool of theirs is nearly full."""
-        crowded = self._crowded()
-        return {account_id for account_id in self.connections if crowded & self._pools_of(account_id)}
+    def pools_of(self, account_id: str) -> frozenset[str]:
+        """The names of the pools that this account's calls count against."""
+        connection = self.connections[account_id]
+        return pools.pools_of(connection.ig_user_id, connection.login_flavour)
 
-    def answers(self, groups: Iterable[Sequence[Ask]]) -> Iterator[list[Answer]]:
+    def look(self, account_ids: Iterable[str]) -> None:
+        """Look at the pools of these accounts. What is blocked, reserved or paced stays so to the end of the tick."""
+        names = {name for account_id in account_ids for name in self.pools_of(account_id)}
+        self.standing.add(self._standing(names))
+
+    def answers(
+        self, groups: Iterable[Sequence[Ask]], more: deque[Sequence[Ask]], *, are_sweeps: bool = False
+    ) -> Iterator[list[Answer]]:
         """Send groups of one account's asks in chunks, each of one flavour, and yield the answers chunk by chunk.
 
         A group is never cut. Whether an account may be asked is looked at again right before each chunk, and a
         flavour's next chunk is not sent before the caller has dealt with this one. The flavours do not wait for each
-        other: a host that is slow holds up its own accounts only.
+        other: a host that is slow holds up its own accounts only. Where a pool is reserved, only sweeps are sent.
+
+        What the caller puts into `more` because of a chunk goes before what waits still: what was begun is ended first.
+        What is left when the tick's time is up is noted and not sent.
         """
-        by_flavour: dict[Flavour, list[Sequence[Ask]]] = defaultdict(list)
+        lanes: dict[Flavour, deque[Sequence[Ask]]] = defaultdict(deque)
         for group in groups:
-            by_flavour[self.connections[key_of(group[0]).account_id].login_flavour].append(group)
-        if not by_flavour:
+            lanes[self.connections[key_of(group[0]).account_id].login_flavour].append(group)
+        if not lanes:
             return
-        chunks = {flavour: _packed(mine) for flavour, mine in by_flavour.items()}
-        queue = deque((flavour, asks) for flavour in chunks if (asks := self._next(chunks[flavour])))
-        for (flavour, _), sent in side_by_side(self._send, queue, len(chunks)):
+        queue = deque((flavour, asks) for flavour in lanes if (asks := self._next(lanes[flavour], are_sweeps)))
+        for (flavour, _), sent in side_by_side(self._send, queue, len(lanes)):
             for answers in sent.result():
                 self.run.counts["calls"] += len(answers)
                 yield answers
-            if asks := self._next(chunks[flavour]):
+            lanes[flavour].extendleft(reversed(more))
+            more.clear()
+            if asks := self._next(lanes[flavour], are_sweeps):
                 queue.append((flavour, asks))
 
-    def _next(self, chunks: Iterator[list[Ask]]) -> list[Ask]:
-        """What of a flavour's next chunk may be asked now; empty after its last chunk."""
-        for chunk in chunks:
-            self.blocked |= self._resting()
-            if askable := [ask for ask in chunk if self.can_ask(key_of(ask).account_id)]:
+    def _next(self, lane: deque[Sequence[Ask]], are_sweeps: bool) -> list[Ask]:
+        """What of a flavour's next chunk may be asked now; empty after its last chunk, and when the time is up."""
+        while lane and not self.is_over():
+            chunk = _packed(lane)
+            self.look({key_of(ask).account_id for ask in chunk} - self.lost)
+            if askable := [ask for ask in chunk if self._may_send(ask, are_sweeps)]:
                 return askable
+        keys = (key_of(group[0]) for group in lane)
+        self.left.update(AskKey(key.account_id, key.story_id) for key in keys)
+        lane.clear()
         return []
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self.ends_at is not None and self.clock() >= self.ends_at
+
+    def _may_send(self, ask: Ask, is_sweep: bool) -> bool:
+        account_id = key_of(ask).account_id
+        return self.can_ask(account_id) and (is_sweep or not self.standing.reserved & self.pools_of(account_id))
 
     def _send(self, chunk: tuple[Flavour, list[Ask]]) -> list[list[Answer]]:
         flavour, asks = chunk
@@ -159,9 +186,15 @@ class Tick:
         finally:
             self.clock = clock
 
-    def clocks(self) -> tuple[list[AccountClock], list[StoryClock]]:
-        """The clocks of the accounts and of their stories that still run."""
-        return clocks.load(self.conn, self.connections.keys(), self.now)
+    def account_clocks(self, account_ids: Collection[str]) -> list[AccountClock]:
+        """The clocks of these accounts."""
+        return clocks.accounts(self.conn, account_ids, self.now)
+
+    def story_clocks(
+        self, account_ids: Collection[str], now: datetime, *, ending_by: datetime | None = None
+    ) -> list[StoryClock]:
+        """The clocks of these accounts' stories that still run; with `ending_by`, of those that end by then."""
+        return clocks.stories(self.conn, account_ids, now, ending_by=ending_by)
 
     def refused(self, story_ids: Collection[str]) -> dict[str, set[str]]:
         """What the API refused of each of these stories."""
@@ -217,12 +250,9 @@ class Tick:
         self.memory.note(usage, self.rests, self.clock())
         self.rests = {}
 
-    def _resting(self) -> set[str]:
-        """The pools that must not be called at this moment."""
-        return pools.blocked(self.conn, self.clock())
-
-    def _crowded(self) -> set[str]:
-        return pools.crowded(self.conn, self.now)
+    def _standing(self, names: Collection[str]) -> Standing:
+        """How these pools stand at this moment."""
+        return pools.standing(self.conn, names, self.clock())
 
     def _ends(self, ask: Ask, error: GraphError) -> bool:
         """Whether an error ends the connection of the asker."""
@@ -235,12 +265,8 @@ class Tick:
 
     def _rest(self, pool: str, wait: timedelta | None) -> None:
         until = self.clock() + (wait or pools.REST)
-        self.blocked.add(pool)
+        self.standing.blocked.add(pool)
         self.rests[pool] = max(until, self.rests.get(pool, until))
-
-    def _pools_of(self, account_id: str) -> set[str]:
-        connection = self.connections[account_id]
-        return {connection.ig_user_id, pools.app_pool(connection.login_flavour)}
 
     def dead_letter(self, ask: Ask, endpoint: str, reason: str, body: bytes) -> DeadLetter:
         """A reply, or the part of one, that is kept as bytes, less its secrets, because it cannot land."""
@@ -269,13 +295,9 @@ class Tick:
         return [self.dead_letter(answer.ask, endpoint, str(answer.error), answer.raw)]
 
 
-def _packed(groups: Iterable[Sequence[Ask]]) -> Iterator[list[Ask]]:
-    """Whole groups together, up to CHUNK asks."""
-    chunk: list[Ask] = []
-    for group in groups:
-        if chunk and len(chunk) + len(group) > CHUNK:
-            yield chunk
-            chunk = []
-        chunk = [*chunk, *group]
-    if chunk:
-        yield chunk
+def _packed(lane: deque[Sequence[Ask]]) -> list[Ask]:
+    """Takes the next groups, whole, up to CHUNK asks together."""
+    chunk = [*lane.popleft()]
+    while lane and len(chunk) + len(lane[0]) <= CHUNK:
+        chunk += lane.popleft()
+    return chunk

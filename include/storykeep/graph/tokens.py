@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from storykeep.graph.auth import app_token
 from storykeep.graph.client import GraphClient
-from storykeep.graph.errors import ReconnectError, UnreadableError, classify
+from storykeep.graph.errors import Reason, ReconnectError, UnreadableError, classify
 from storykeep.graph.fields import PROFILE_FIELDS
 from storykeep.graph.values import count, text, text_id, texts, token_of, unix_time, unwrap
 
@@ -24,7 +24,7 @@ class TokenFacts:
     issued_at: datetime | None = None
     scopes: tuple[str, ...] = ()
     user_id: str | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,6 @@ def new_token(body: Mapping[str, Any], now: datetime) -> NewToken:
     )
 
 
-def _reason(data: Mapping[str, Any]) -> str:
+def _reason(data: Mapping[str, Any]) -> Reason:
     error = classify(200, data)
     return error.reason if isinstance(error, ReconnectError) else "token_invalid"

@@ -55,6 +55,11 @@ class AirflowApi:
         """One run of a DAG."""
         return self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
 
+    def causes(self, dag_id: str, run_id: str) -> list[Json]:
+        """The asset events that made the scheduler start a run: `source_dag_id`, `source_run_id`, `timestamp` ..."""
+        events: list[Json] = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents")["asset_events"]
+        return events
+
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
         """The task instances of a run: `task_id`, `map_index`, `state`, `try_number` ..."""
         return list(self._all(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"))

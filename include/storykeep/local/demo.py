@@ -40,6 +40,7 @@ TICK = timedelta(seconds=30)
 TICKS = 2
 AIRFLOW_SECONDS = 180
 KEPT_AT_LEAST = 0.995
+FRESH_SECONDS = 300
 ALERT_DAYS = timedelta(days=14)
 
 console = Console()
@@ -157,6 +158,10 @@ def _watch(airflow: AirflowApi, alerts: set[str]) -> list[str]:
         what="a run of build_marts after the last tick",
     )
     _say(f"build_marts: {len(builds)} runs ended, triggered by the raw asset")
+    freshness = _freshness(airflow, builds)
+    _say(f"from the begin of a tick to its readings in the marts: {freshness:.0f} s at most")
+    if freshness > FRESH_SECONDS:
+        faults.append(f"readings came into the marts after {freshness:.0f} s, not within {FRESH_SECONDS}")
     again = airflow.wait_for_run("watch_tokens", airflow.trigger("watch_tokens"), AIRFLOW_SECONDS)
     _say(f"watch_tokens again: {again['state']}, since each step is told once")
     return faults + [
@@ -164,6 +169,16 @@ def _watch(airflow: AirflowApi, alerts: set[str]) -> list[str]:
         for run in [*captures, *builds, again]
         if run["state"] != "success"
     ]
+
+
+def _freshness(airflow: AirflowApi, builds: list[dict[str, Any]]) -> float:
+    """How old a reading was at most when the marts had it, in seconds: from its tick's begin to its build's end."""
+    begins = {run["dag_run_id"]: parse_time(run["start_date"]) for run in airflow.runs("capture_stories")}
+    return max(
+        (parse_time(build["end_date"]) - begins[event["source_run_id"]]).total_seconds()
+        for build in builds
+        for event in airflow.causes("build_marts", build["dag_run_id"])
+    )
 
 
 def _ended(airflow: AirflowApi, dag_id: str, at_least: int) -> list[dict[str, Any]] | None:

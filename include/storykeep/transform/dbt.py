@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 BAD = ("error", "fail", "runtime error")
 MODELS = ("model", "seed")
+# Variables that only a run looks at. dbt reads the whole project again when another one is told, which takes seconds.
+NOT_PARSED = ("as_of", "project")
 
 
 def build(settings: Settings, as_of: datetime) -> dict[str, int]:
@@ -65,16 +67,10 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
             where="STORYKEEP_DBT_DIR",
             remedy="name the folder dbt/ of Storykeep",
         )
-    from dbt.cli.main import dbtRunner  # imports for seconds
-
     with writing(settings), _environment(settings):
-        options = _options(settings, {"as_of": as_of.isoformat(), **variables})
-        outcome = dbtRunner(callbacks=[_tell]).invoke([*command, *options])
-        if isinstance(outcome.exception, OSError):
-            raise outcome.exception
-    if outcome.exception is not None:
-        raise _failure(settings, command[0], [str(outcome.exception)])
-    results = list(outcome.result)
+        told = {"as_of": as_of.isoformat(), **variables}
+        manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
+        results = list(_invoke(settings, command, told, manifest))
     failures = [_describe(result) for result in results if str(result.status) in BAD]
     if failures:
         raise _failure(settings, command[0], failures)
@@ -85,6 +81,18 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
     return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
 
 
+def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, str], manifest: Any = None) -> Any:
+    """What a command of dbt comes to, with the parsed project where there is one."""
+    from dbt.cli.main import dbtRunner  # imports for seconds
+
+    outcome = dbtRunner(manifest=manifest, callbacks=[_tell]).invoke([*command, *_options(settings, variables)])
+    if isinstance(outcome.exception, OSError):
+        raise outcome.exception
+    if outcome.exception is not None:
+        raise _failure(settings, command[0], [str(outcome.exception)])
+    return outcome.result
+
+
 def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     folder = _folder(settings)
     return [
@@ -92,8 +100,7 @@ def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         *("--vars", json.dumps(variables)),
         *("--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--no-use-colors-file"),
-        # Another as_of would discard the saved parse anyway, so it is not saved.
-        *("--no-partial-parse", "--no-version-check", "--no-send-anonymous-usage-stats"),
+        *("--no-version-check", "--no-send-anonymous-usage-stats"),
     ]
 
 

@@ -13,11 +13,14 @@ from psycopg import sql
 
 from storykeep.errors import StorykeepError
 from storykeep.quality import approval, watermarks
+from storykeep.quality.changes import LARGE, Changes
 from storykeep.settings import Settings
 from storykeep.transform.tables import Table, compose, loosen, read_table, tighten
 from storykeep.transform.turn import turn
 
 log = logging.getLogger(__name__)
+
+EVERY = sql.SQL("true")
 
 
 def publish(settings: Settings, as_of: datetime, landed: Mapping[str, int]) -> dict[str, int]:
@@ -56,48 +59,62 @@ def _publish_table(conn: psycopg.Connection, name: str) -> int:
             "no primary key", where=f"build.{name}", remedy="give the model a primary_key constraint in its contract"
         )
     conn.execute(compose("create table if not exists marts.{table} ()", table=name))
-    loosen(conn, read_table(conn, "marts", name), built)
-    rows = _bring_rows(conn, built)
-    tighten(conn, read_table(conn, "marts", name), built)
+    if name in LARGE:
+        return _publish_changes(conn, built, LARGE[name])
+    return _bring(conn, built, EVERY)
+
+
+def _publish_changes(conn: psycopg.Connection, built: Table, changes: Changes) -> int:
+    """Compare what changed since the two tables were equal; all of them when that is not known."""
+    changes.hold(conn)
+    known = changes.are_known(conn)
+    log.debug("publish: %s: compares %s", built.name, "what changed" if known else "all")
+    rows = _bring(conn, built, changes.among if known else EVERY)
+    changes.forget(conn)
     return rows
 
 
-def _bring_rows(conn: psycopg.Connection, built: Table) -> int:
+def _bring(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
+    """Give the standing table the shape of the built one, and its rows for those `among` it; returns how many changed."""
+    loosen(conn, read_table(conn, "marts", built.name), built)
+    rows = _bring_rows(conn, built, among)
+    tighten(conn, read_table(conn, "marts", built.name), built)
+    return rows
+
+
+def _bring_rows(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
     """Delete the rows that differ, insert those that are missing; returns how many."""
     # Not `in`: Postgres hashes `not in` only as long as all keys fit into work_mem, and compares each with each beyond.
     same_key = sql.SQL(" and ").join(
         sql.SQL("standing.{0} = built.{0}").format(sql.Identifier(column)) for column in built.key
     )
-    table = sql.Identifier(built.name)
+    parts = {
+        "table": sql.Identifier(built.name),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, built.columns)),
+        "standing": _qualified("standing", built.columns),
+        "built": _qualified("built", built.columns),
+        "same_key": same_key,
+        "among": among,
+    }
     deleted = conn.execute(
         sql.SQL(
             """
             delete from marts.{table} as standing
-            where not exists (
+            where {among} and not exists (
                 select from build.{table} as built
-                where {same_key} and row({standing}) is not distinct from row({built})
+                where {among} and {same_key} and row({standing}) is not distinct from row({built})
             )
             """
-        ).format(
-            table=table,
-            same_key=same_key,
-            standing=_qualified("standing", built.columns),
-            built=_qualified("built", built.columns),
-        )
+        ).format(**parts)
     )
     inserted = conn.execute(
         sql.SQL(
             """
             insert into marts.{table} ({columns})
-            select {values} from build.{table} as built
-            where not exists (select from marts.{table} as standing where {same_key})
+            select {built} from build.{table} as built
+            where {among} and not exists (select from marts.{table} as standing where {among} and {same_key})
             """
-        ).format(
-            table=table,
-            columns=sql.SQL(", ").join(map(sql.Identifier, built.columns)),
-            values=_qualified("built", built.columns),
-            same_key=same_key,
-        )
+        ).format(**parts)
     )
     return deleted.rowcount + inserted.rowcount
 

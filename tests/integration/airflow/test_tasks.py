@@ -65,7 +65,7 @@ def test_a_shard_goes_on_without_postgres_and_fails_at_last(
     import_accounts(conn, Vault(warehouse.token_keys), f"{','.join(COLUMNS)}\n{rows}", system_clock())
     tasks.capture_shard(0)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(replace(warehouse.warehouse, port=9)))
-    with pytest.raises(WarehouseAwayError, match=rf"^{warehouse.work_dir}/spool: the warehouse is away .* 1 replies spooled"):
+    with pytest.raises(WarehouseAwayError, match=r"/spool: the warehouse is away .* 1 replies spooled"):
         tasks.capture_shard(0)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
     assert tasks.capture_shard(0)["drained"] == 1

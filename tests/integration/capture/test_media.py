@@ -163,6 +163,20 @@ def test_links_that_died_are_replaced_together_by_fresh_ones(shelf: Shelf) -> No
     assert requests_sent < len(shelf.stories)
 
 
+def test_the_reserve_of_a_pool_is_not_spent_on_fresh_links(shelf: Shelf) -> None:
+    for story_id in shelf.stories:
+        shelf.serves(story_id, lambda exchange: exchange.reply(b"URL signature expired", 403))
+    victim = shelf.scene.with_stories("facebook")[0]
+    shelf.scene.conn.execute(
+        "insert into app.api_pools (pool, usage_percent, updated_at) values (%s, 95, %s)"
+        " on conflict (pool) do update set usage_percent = excluded.usage_percent, updated_at = excluded.updated_at",
+        [victim, shelf.scene.now],
+    )
+    shelf.archive()
+    assert len(shelf.scene.calls("node")) > 5
+    assert victim not in shelf.scene.calls("node")
+
+
 def test_after_the_time_that_a_run_has_the_rest_waits_for_the_next(shelf: Shelf) -> None:
     minutes = itertools.count()
     start = shelf.scene.now

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from storykeep.accounts import pools
 from storykeep.graph.client import Answer
 from storykeep.graph.usage import Pool, Usage
 
@@ -103,6 +104,99 @@ def test_a_paced_account_keeps_every_sweep(scene: Scene) -> None:
     for _ in range(2):
         scene.tick(MINUTES_5)
         assert scene.one("select tried_at from app.story_clock where story_id = %s", story["story_id"]) == scene.now
+
+
+def ending_first(scene: Scene, *victims: str) -> tuple[str, datetime]:
+    """Of the stories that the victims could be asked for, the one that ends first, and when."""
+    stories = [one for one in scene.live().values() if one["ig_user_id"] in victims and one["cause"] is None]
+    first = min(stories, key=lambda one: one["expires_at"])
+    return first["story_id"], datetime.fromisoformat(first["expires_at"])
+
+
+@pytest.mark.parametrize("flavour", ["facebook", "instagram"])
+def test_from_95_percent_on_nothing_but_sweeps_is_sent(scene: Scene, flavour: str) -> None:
+    scene.tick()
+    victims = scene.with_stories(flavour)
+    story_id, expires_at = ending_first(scene, *victims)
+    victim = scene.live()[story_id]["ig_user_id"]
+    tells(scene, 95, victim)
+    scene.now = expires_at - timedelta(minutes=52)
+    scene.tick()
+    while scene.now < expires_at - timedelta(minutes=12):
+        assert victim not in asked(scene, MINUTES_5)
+    handle = scene.one("select username from app.accounts where ig_user_id = %s", victim)
+    assert handle in scene.one("select causes -> 'throttled' from app.runs where clock_at = %s", scene.now)
+    assert victim in asked(scene, MINUTES_5)
+    assert victim not in scene.calls("stories")
+    assert scene.one("select tried_at from app.story_clock where story_id = %s", story_id) == scene.now
+
+
+def test_why_a_reserved_account_is_not_listed_is_landed(scene: Scene) -> None:
+    victim = scene.with_stories("facebook")[0]
+    tells(scene, 95, victim)
+    scene.tick()
+    for _ in range(6):
+        scene.tick(MINUTES_5)
+    assert scene.all(
+        "select status, cause, captured_at from raw.story_listings join app.accounts using (account_id)"
+        " where ig_user_id = %s order by captured_at",
+        victim,
+    ) == [("ok", None, scene.now - HALF_AN_HOUR), ("failed", "throttled", scene.now)]
+
+
+def test_just_below_the_reserve_an_account_is_paced_and_no_more(scene: Scene) -> None:
+    victim = scene.with_stories("facebook")[0]
+    tells(scene, 94, victim)
+    scene.tick()
+    assert victim in asked(scene, HALF_AN_HOUR)
+
+
+@pytest.mark.parametrize("flavour", ["facebook", "instagram"])
+def test_a_pool_that_is_down_to_its_reserve_within_a_tick_is_asked_no_further(scene: Scene, flavour: str) -> None:
+    victim = scene.with_stories(flavour)[0]
+    tells(scene, 97, victim)
+    calls = asked(scene, timedelta(0))
+    assert calls[victim] == 1  # the listing that told it
+    assert max(calls.values()) > 1
+
+
+def test_a_sweep_that_the_listing_of_the_same_tick_brings_may_use_the_reserve(scene: Scene) -> None:
+    story_id, expires_at = ending_first(scene, *scene.with_stories("facebook"))
+    victim = scene.live()[story_id]["ig_user_id"]
+    tells(scene, 97, victim)
+    scene.now = expires_at - timedelta(minutes=4)
+    scene.tick()
+    assert scene.all(
+        "select distinct story_id from raw.story_insights join app.accounts using (account_id) where ig_user_id = %s",
+        victim,
+    ) == [(story_id,)]
+
+
+def test_an_app_that_is_down_to_its_reserve_keeps_it_for_the_sweeps_of_all_its_accounts(scene: Scene) -> None:
+    scene.tick()
+    facebook = scene.with_stories("facebook")
+    story_id, expires_at = ending_first(scene, *facebook)
+    scene.now = expires_at - timedelta(minutes=6)
+    scene.conn.execute(
+        "update app.api_pools set usage_percent = 99, updated_at = %s where pool = 'app:facebook'", [scene.now]
+    )
+    calls = asked(scene, timedelta(0))
+    assert calls.keys() & facebook == {scene.live()[story_id]["ig_user_id"]}
+    assert set(scene.with_stories("instagram")) <= calls.keys()
+
+
+@pytest.mark.parametrize(
+    ("rested_until", "reserved"), [(timedelta(minutes=1), False), (timedelta(minutes=6), True), (None, True)]
+)
+def test_a_full_pool_that_has_rested_since_is_no_longer_reserved(
+    scene: Scene, rested_until: timedelta | None, reserved: bool
+) -> None:
+    scene.conn.execute(
+        "insert into app.api_pools (pool, usage_percent, blocked_until, updated_at) values ('a', 100, %s, %s)",
+        [rested_until and scene.now - rested_until, scene.now - MINUTES_5],
+    )
+    standing = pools.standing(scene.conn, "ab", scene.now)
+    assert standing == pools.Standing(reserved={"a"} if reserved else set(), paced={"a"})
 
 
 @pytest.mark.parametrize("flavour", ["facebook", "instagram"])

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from threading import Barrier
 
 import psycopg
@@ -172,6 +173,39 @@ def test_a_pool_that_fills_up_meanwhile_ends_the_readings(scene: Scene, monkeypa
     assert run.causes == {"throttled": {handle_of(scene, who)}}
     with pytest.raises(StorykeepError, match="not read in full: throttled"):
         raise_unread(scene.conn, scene.settings, handle_of(scene, who), run.causes)
+
+
+@pytest.mark.parametrize("flavour", ["facebook", "instagram"])
+def test_however_often_it_is_asked_for_the_last_readings_are_still_made(scene: Scene, flavour: str) -> None:
+    """Every call takes two percent of the account's pool, and nothing is given back."""
+    scene.tick()
+    who, story_id = min(
+        (
+            (story["ig_user_id"], story_id)
+            for story_id, story in scene.live().items()
+            if story["cause"] is None and story["login_flavour"] == flavour
+        ),
+        key=lambda one: str(scene.live()[one[1]]["expires_at"]),
+    )
+    expires_at = datetime.fromisoformat(scene.live()[story_id]["expires_at"])
+    used = count(2, 2)
+
+    def changed(answer: Answer) -> Answer:
+        mine = {who: Pool(min(next(used), 100))} if answer.ask.pool == who else {}
+        return replace(answer, usage=Usage(pools=mine))
+
+    scene.change = changed
+    scene.now = expires_at - 50 * MINUTE
+    refused = 0
+    while scene.now < expires_at:
+        scene.tick(MINUTE)
+        for _ in range(3):
+            with suppress(StorykeepError):
+                refreshed(scene, handle_of(scene, who))
+                continue
+            refused += 1
+    assert refused > 20
+    assert expires_at - scene.one("select read_at from app.story_clock where story_id = %s", story_id) <= 10 * MINUTE
 
 
 def test_an_unknown_handle_is_named(scene: Scene) -> None:

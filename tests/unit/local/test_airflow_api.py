@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
             page = range(query["offset"], min(query["offset"] + query["limit"], 250))
             runs = [{"dag_run_id": f"run {n}", "state": "success"} for n in page]
             return self.answer(200, {"dag_runs": runs, "total_entries": 250})
+        if url.path == "/api/v2/dags/build/dagRuns/one/upstreamAssetEvents":
+            return self.answer(200, {"asset_events": [{"source_run_id": "run 7"}], "total_entries": 1})
         if url.path.endswith("/logs/2"):
             assert self.headers["Accept"] == "application/json"
             cause = {"exc_type": "StorykeepError", "exc_value": "@nora: expired"}
@@ -97,6 +99,10 @@ def test_logs_in_once_and_again_when_the_token_has_run_out(api: AirflowApi, airf
     airflow.logins = 5
     assert len(api.runs("capture")) == 250
     assert airflow.logins == 6
+
+
+def test_a_run_tells_which_runs_caused_it(api: AirflowApi) -> None:
+    assert [event["source_run_id"] for event in api.causes("build", "one")] == ["run 7"]
 
 
 def test_a_wrong_password_is_an_error_that_does_not_show_it(airflow: Airflow) -> None:

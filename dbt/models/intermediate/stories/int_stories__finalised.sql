@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='story_id', indexes=[{'columns': ['story_id']}]) }}
+{{ config(materialized='incremental', unique_key='story_id', indexes=[{'columns': ['story_id'], 'unique': true}]) }}
 
 with
 

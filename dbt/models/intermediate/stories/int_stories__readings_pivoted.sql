@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     unique_key=['story_id', 'captured_at'],
-    indexes=[{'columns': ['story_id', 'captured_at']}]
+    indexes=[{'columns': ['story_id', 'captured_at'], 'unique': true}]
 ) }}
 
 with
