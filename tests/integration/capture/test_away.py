@@ -159,6 +159,25 @@ def test_postgres_that_dies_in_the_very_first_tick_costs_nothing_either(
     assert found == []
 
 
+def test_the_chunk_at_which_postgres_dies_is_kept_and_not_asked_for_again(away: AwayScene) -> None:
+    away.tick()
+
+    def die(number: int) -> None:
+        if number == 1:
+            away.go_away()
+            away.fault("throttle")
+
+    away.before_answers = die
+    tick_away(away, 3 * MINUTES_5)
+    died_at = away.now
+    away.before_answers = None
+    away.control("DELETE", "faults")
+    away.come_back()
+    away.tick(MINUTES_5)
+    good = "select count(*) from raw.story_listings where status = 'ok' and captured_at = %s"
+    assert away.one(good, died_at) > 1
+
+
 def test_a_drain_that_is_killed_again_and_again_doubles_nothing(
     away: AwayScene, twin: AwayScene, tmp_path: Path
 ) -> None:
