@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file too")
     parser.add_argument("--quick", action="store_true", help="small sizes, no plots, and no 10,000 accounts")
     parser.add_argument(
-        "--readings", type=int, default=100_000, metavar="N", help="history of the marts (default 100,000)"
+        "--readings", type=int, default=1_000_000, metavar="N", help="history of the marts (default 1,000,000)"
     )
     return parser.parse_args()
 

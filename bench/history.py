@@ -38,10 +38,10 @@ class History:
         _land(conn, self._listings())
         _land(conn, (row for number in range(self._stories) for row in self._life(number)))
 
-    def land_tick(self, conn: psycopg.Connection) -> None:
-        """Write down what one tick after it brings: a listing of every account, readings of a few live stories."""
-        now = START + TICK
-        live = [number for number in range(self._stories) if now - self._posted_at(number) < LIFE]
+    def land_tick(self, conn: psycopg.Connection, number: int) -> None:
+        """Write down what a tick after it brings: a listing of every account, readings of a few live stories."""
+        now = START + number * TICK
+        live = [story for story in range(self._stories) if now - self._posted_at(story) < LIFE]
         rows = [_listing(account_id, now) for account_id in self.account_ids]
         _land(conn, [*rows, *self._readings(live[: round(len(live) * DUE_SHARE)], now)])
 

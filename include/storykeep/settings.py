@@ -44,6 +44,8 @@ TLS = ("sslmode", "sslrootcert")
 MEDIA_HOSTS = "cdninstagram.com,fbcdn.net"
 # Up to 11 days, in seconds.
 POSITIVE = re.compile("0*[1-9][0-9]{0,5}")
+# Up to 27 years, in days.
+PURGING = re.compile(r"matched_then_purge\(\s*0*([1-9][0-9]{0,3})\s*\)")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -85,6 +87,18 @@ class GraphSettings:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Which stories are kept: of all accounts that consented, or those only that count for a campaign.
+
+    With `matched_only` no other story reaches a mart. With `purge_after`, what was captured of it is deleted that long
+    after its expiry.
+    """
+
+    matched_only: bool = False
+    purge_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that Storykeep can be told from outside."""
 
@@ -98,6 +112,7 @@ class Settings:
     tick: timedelta = timedelta(seconds=300)
     list_every: timedelta = timedelta(minutes=15)
     shards: int = 2
+    keep: Keep = Keep()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -116,6 +131,7 @@ class Settings:
             tick=_tick(told),
             list_every=timedelta(seconds=_positive(told, "STORYKEEP_LIST_SECONDS", 900)),
             shards=_positive(told, "STORYKEEP_SHARDS", cls.shards),
+            keep=_keep(told.get("STORYKEEP_KEEP", "all").strip()),
         )
 
     @property
@@ -260,6 +276,18 @@ def _tick(told: Mapping[str, str]) -> timedelta:
             remedy=f"at most {LONGEST_TICK_SECONDS}; the default is 300",
         )
     return timedelta(seconds=seconds)
+
+
+def _keep(text: str) -> Keep:
+    if text in ("all", "matched"):
+        return Keep(matched_only=text == "matched")
+    if purging := PURGING.fullmatch(text):
+        return Keep(matched_only=True, purge_after=timedelta(days=int(purging[1])))
+    raise StorykeepError(
+        f"{text!r} is no policy",
+        where="STORYKEEP_KEEP",
+        remedy="write all, matched or matched_then_purge(DAYS), with DAYS from 1 to 9999; the default is all",
+    )
 
 
 def _positive(told: Mapping[str, str], name: str, default: int) -> int:

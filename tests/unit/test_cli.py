@@ -22,6 +22,7 @@ COMMANDS = {
     "accounts list",
     "accounts disconnect",
     "accounts refresh",
+    "accounts diagnose",
     "campaigns import",
     "campaigns list",
     "tick",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storykeep.errors import StorykeepError
-from storykeep.settings import GRAPH_HOSTS, GRAPH_VERSION, Settings, parse_connection
+from storykeep.settings import GRAPH_HOSTS, GRAPH_VERSION, Keep, Settings, parse_connection
 
 SECRET = "marker-s3cr3t"
 WAREHOUSE = f"postgres://warehouse:{SECRET}@db.example:5433/warehouse"
@@ -182,6 +182,37 @@ def test_media_lie_in_the_work_folder_unless_told_otherwise() -> None:
 def test_a_number_that_is_none_is_named_with_its_default(name: str, text: str) -> None:
     with pytest.raises(StorykeepError, match=rf"^{name}: '{text}' is not a positive whole number -> the default is \d"):
         told(**{name: text})
+
+
+@pytest.mark.parametrize(
+    ("text", "keep"),
+    [
+        ("", Keep()),
+        ("all", Keep(matched_only=False, purge_after=None)),
+        (" matched ", Keep(matched_only=True, purge_after=None)),
+        ("matched_then_purge(1)", Keep(matched_only=True, purge_after=timedelta(days=1))),
+        ("matched_then_purge( 0030 )", Keep(matched_only=True, purge_after=timedelta(days=30))),
+        ("matched_then_purge(9999)", Keep(matched_only=True, purge_after=timedelta(days=9999))),
+    ],
+)
+def test_what_is_kept_is_a_policy(text: str, keep: Keep) -> None:
+    assert told(STORYKEEP_KEEP=text).keep == keep
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("some", "ALL", "all(3)", "matched(3)", "matched_then_purge", "matched_then_purge()", "matched_then_purge(0)"),
+        *("matched_then_purge(-1)", "matched_then_purge(1.5)", "matched_then_purge(10000)", "matched_then_purge(²)"),
+    ],
+)
+def test_a_policy_that_is_none_is_named_with_those_that_are(text: str) -> None:
+    with pytest.raises(StorykeepError) as raised:
+        told(STORYKEEP_KEEP=text)
+    assert str(raised.value) == (
+        f"STORYKEEP_KEEP: {text!r} is no policy -> write all, matched or matched_then_purge(DAYS), with DAYS from 1 to"
+        " 9999; the default is all"
+    )
 
 
 def test_no_secret_is_in_the_repr() -> None:

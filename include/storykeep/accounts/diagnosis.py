@@ -91,7 +91,7 @@ def _looked_into(
         setting = f"AIRFLOW_CONN_GRAPH_{one.login_flavour.upper()}"
         yield Finding("app", False, f"{setting} names no app", "data team", "set it as .env.example shows")
         return
-    if resting := pools.blocked(conn, now) & {one.ig_user_id, pools.app_pool(one.login_flavour)}:
+    if resting := pools.standing(conn, pools.pools_of(one.ig_user_id, one.login_flavour), now).blocked:
         yield _resting(" and ".join(sorted(resting)))
         return
     try:

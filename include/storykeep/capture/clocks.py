@@ -88,7 +88,7 @@ def listed(conn: psycopg.Connection, account_ids: Iterable[str], now: datetime, 
 
 
 def seen(conn: psycopg.Connection, stories: Iterable[StoryClock], now: datetime) -> None:
-    """Start the clocks of stories that were seen for the first time."""
+    """Start the clocks of stories that were seen for the first time; of one that was purged none starts again."""
     stories = list(stories)
     conn.execute(
         """
@@ -98,6 +98,9 @@ def seen(conn: psycopg.Connection, stories: Iterable[StoryClock], now: datetime)
             %(story_ids)s::text [], %(account_ids)s::text [], %(posted_at)s::timestamptz [],
             %(expires_at)s::timestamptz []
         ) as new (story_id, account_id, posted_at, expires_at)
+        where not exists (
+            select from app.tombstones where story_hash = encode(sha256(convert_to(new.story_id, 'UTF8')), 'hex')
+        )
         order by new.story_id
         on conflict (story_id) do nothing
         """,

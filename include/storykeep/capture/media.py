@@ -5,14 +5,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
-from upath import UPath
 
 from storykeep.accounts import registry
+from storykeep.accounts.states import Reason, State
 from storykeep.accounts.vault import Vault
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.download import OF_THE_FILE, MediaMissingError, fetch
@@ -27,6 +26,7 @@ from storykeep.graph.transport import pooled_session
 from storykeep.landing.loader import land
 from storykeep.landing.rows import MediaFile
 from storykeep.landing.runs import Run, ledger
+from storykeep.landing.storage import open_root
 from storykeep.settings import Flavour, Settings
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def archive_media(
     wanted = _wanted(conn, clock())
     if not wanted:
         return None
-    root = _root(settings.media_root)
+    root = open_root(settings.media_root)
     with ledger(conn, "media", run_id, clock) as run, pooled_session(AT_ONCE) as session:
         tick = _tick(conn, settings, clients, clock, run)
 
@@ -132,21 +132,8 @@ def _tick(
     )
 
 
-def _root(media_root: str) -> UPath:
-    """The storage. Raises StorykeepError when there is none of this kind, or its library is not installed."""
-    try:
-        root = UPath(media_root)
-        _ = root.fs if not isinstance(root, Path) else None
-    except (ImportError, ValueError) as error:
-        raise StorykeepError(
-            str(error),
-            where=f"STORYKEEP_MEDIA_ROOT={media_root}",
-            remedy="install the library of this storage beside Storykeep (for s3:// it is s3fs), or name a folder",
-        ) from None
-    return root
-
-
 def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
+    """The files that are not archived yet, of nobody who said goodbye: a link outlives the consent to use it."""
     with conn.cursor(row_factory=class_row(Wanted)) as cursor:
         return cursor.execute(
             """
@@ -154,7 +141,10 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
                 select distinct on (stories.story_id) stories.story_id, stories.account_id, stories.payload
                 from raw.stories
                 join app.story_clock on story_clock.story_id = stories.story_id
-                where story_clock.expires_at > %(now)s
+                join app.connections on connections.account_id = stories.account_id
+                where
+                    story_clock.expires_at > %(now)s and connections.status <> all(%(goodbyes)s)
+                    and connections.reason is distinct from %(goodbye)s
                 order by stories.story_id, stories.captured_at desc, stories.content_hash
             ),
 
@@ -174,7 +164,7 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
             )
             order by files.story_id, files.kind
             """,
-            {"now": now},
+            {"now": now, "goodbyes": [State.DISCONNECTED, State.PURGED], "goodbye": Reason.APP_REMOVED},
         ).fetchall()
 
 

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from storykeep.landing.rows import Row
+from storykeep.landing.tombstones import without_purged
 
 # Every landing transaction holds this lock while it inserts. So landing ids become visible in their order (an
 # incremental build that remembers the highest one misses no slow transaction), and key order cannot deadlock.
@@ -19,14 +20,16 @@ LANDING_LOCK = 5_701_944_026
 def land(conn: psycopg.Connection, rows: Iterable[Row]) -> dict[str, int]:
     """Insert `rows` in the caller's transaction and return how many were new, by table.
 
-    A row whose natural key is there already is left as it is, so landing twice is landing once.
+    A row whose natural key is there already is left as it is, so landing twice is landing once. Rows of a story that
+    was purged are refused.
     """
-    by_table: dict[type[Row], list[Row]] = defaultdict(list)
-    for row in rows:
-        by_table[type(row)].append(row)
-    if not by_table:
+    rows = list(rows)
+    if not rows:
         return {}
     conn.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+    by_table: dict[type[Row], list[Row]] = defaultdict(list)
+    for row in without_purged(conn, rows):
+        by_table[type(row)].append(row)
     return {kind.table: _land_table(conn, kind, of_kind) for kind, of_kind in by_table.items()}
 
 

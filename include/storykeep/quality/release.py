@@ -9,7 +9,7 @@ import psycopg
 from storykeep.quality import approval
 from storykeep.quality.changes import LARGE
 from storykeep.quality.checkpoint import Batch, never, run
-from storykeep.settings import Settings
+from storykeep.settings import Keep, Settings
 from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ def check_release(settings: Settings, as_of: datetime) -> int:
     """
     with connect(settings.warehouse, "storykeep_transform") as conn:
         batches = [
-            Batch(f"build.{mart}", _rows(conn, mart), expected) for mart, expected in expectations(as_of).items()
+            Batch(f"build.{mart}", _rows(conn, mart), expected)
+            for mart, expected in expectations(as_of, settings.keep).items()
         ]
     approval.withdraw(settings)
     met = run(settings, "release", batches, as_of)
@@ -46,8 +47,8 @@ def _rows(conn: psycopg.Connection, mart: str) -> str:
     return f"{every} where {LARGE[mart].among.as_string(conn)}"
 
 
-def expectations(as_of: datetime) -> dict[str, list[Any]]:
-    """What is expected of the marts that are about the moment `as_of`."""
+def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
+    """What is expected of the marts that are about the moment `as_of`, with the stories that are to be kept."""
     import great_expectations.expectations as gxe
 
     now = f"timestamptz '{as_of.isoformat()}'"
@@ -65,12 +66,7 @@ def expectations(as_of: datetime) -> dict[str, list[Any]]:
         "fct_stories": [
             gxe.ExpectColumnValuesToBeUnique(column="story_id"),
             gxe.ExpectColumnValuesToBeInSet(column="finality", value_set=FINALITIES),
-            never(
-                "every story that landed is in the mart",
-                "select kept.stories as kept, landed.stories as landed from (select count(*) as stories from {batch})"  # noqa: S608 (likewise)
-                " as kept cross join (select count(distinct story_id) as stories from raw.stories"
-                f" where captured_at <= {now}) as landed where kept.stories <> landed.stories",
-            ),
+            _all_of_the_campaigns() if keep.matched_only else _all_that_landed(now),
             never(
                 "a story is live until it expires, and no longer",
                 "select story_id, finality, expires_at from {batch}"  # noqa: S608 (a time of ours)
@@ -130,3 +126,21 @@ def expectations(as_of: datetime) -> dict[str, list[Any]]:
             ),
         ],
     }
+
+
+def _all_that_landed(now: str) -> Any:
+    return never(
+        "every story that landed is in the mart",
+        "select kept.stories as kept, landed.stories as landed from (select count(*) as stories from {batch})"  # noqa: S608 (a time of ours)
+        " as kept cross join (select count(distinct story_id) as stories from raw.stories"
+        f" where captured_at <= {now}) as landed where kept.stories <> landed.stories",
+    )
+
+
+def _all_of_the_campaigns() -> Any:
+    return never(
+        "the stories in the mart are those of the campaigns",
+        "select story_id, content.story_id as matched from {batch} as kept full join"
+        " (select distinct story_id from build.fct_campaign_content) as content using (story_id)"
+        " where kept.story_id is null or content.story_id is null",
+    )

@@ -32,7 +32,7 @@ def build(settings: Settings, as_of: datetime) -> dict[str, int]:
     failed model and test.
     """
     approval.withdraw(settings)
-    project = last_build.fingerprint(settings.dbt_dir)
+    project = last_build.fingerprint(settings.dbt_dir, _kept(settings))
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not last_build.can_go_on(settings, as_of, project):
         log.info("dbt: full refresh")
@@ -68,7 +68,7 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
             remedy="name the folder dbt/ of Storykeep",
         )
     with writing(settings), _environment(settings):
-        told = {"as_of": as_of.isoformat(), **variables}
+        told = {"as_of": as_of.isoformat(), "keep": _kept(settings), **variables}
         manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
         results = list(_invoke(settings, command, told, manifest))
     failures = [_describe(result) for result in results if str(result.status) in BAD]
@@ -91,6 +91,11 @@ def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, 
     if outcome.exception is not None:
         raise _failure(settings, command[0], [str(outcome.exception)])
     return outcome.result
+
+
+def _kept(settings: Settings) -> str:
+    """The part of the policy that makes the rows of the marts what they are."""
+    return "matched" if settings.keep.matched_only else "all"
 
 
 def _options(settings: Settings, variables: Mapping[str, str]) -> list[str]:

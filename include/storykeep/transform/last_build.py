@@ -1,7 +1,7 @@
 """The build that the next one goes on from: the one row of `intermediate.last_build`, which dbt forgets and this keeps.
 
 It says as of which moment the incremental models are whole, up to which landing id of each raw table they have taken
-in every row, and of which project they are.
+in every row, and of which project and policy they are.
 """
 
 import hashlib
@@ -43,10 +43,17 @@ def keep(settings: Settings) -> None:
         )
 
 
-def fingerprint(dbt_dir: Path) -> str:
-    """Sha256 of every model, macro and setting of the project."""
+def forget(settings: Settings) -> None:
+    """Have the next build make every table anew, out of what is in raw then."""
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        if conn.execute("select to_regclass('intermediate.last_build')").fetchone() != (None,):
+            conn.execute("delete from intermediate.last_build")
+
+
+def fingerprint(dbt_dir: Path, kept: str) -> str:
+    """Sha256 of every model, macro and setting of the project, and of which stories are `kept`."""
     files = sorted(path for source in SOURCES for path in _files(dbt_dir / source))
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{kept}\n".encode())
     for path in files:
         digest.update(f"{path.relative_to(dbt_dir)}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()

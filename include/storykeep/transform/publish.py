@@ -40,9 +40,24 @@ def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[s
         approval.require(conn, as_of)
         changed = {name: _publish_table(conn, name) for name in _built(conn)}
         watermarks.move(conn, landed)
+        _note(conn, as_of)
     for name, rows in changed.items():
         log.info("publish: %s: %d rows changed", name, rows)
     return changed
+
+
+def published_as_of(conn: psycopg.Connection) -> datetime | None:
+    """The moment that the standing tables are about; None before the first publication."""
+    if conn.execute("select to_regclass('intermediate.published')").fetchone() == (None,):
+        return None
+    row = conn.execute("select as_of from intermediate.published").fetchone()
+    return row[0] if row else None
+
+
+def _note(conn: psycopg.Connection, as_of: datetime) -> None:
+    conn.execute("create table if not exists intermediate.published (as_of timestamptz primary key)")
+    conn.execute("delete from intermediate.published")
+    conn.execute("insert into intermediate.published (as_of) values (%s)", [as_of])
 
 
 def _built(conn: psycopg.Connection) -> list[str]:
@@ -75,7 +90,7 @@ def _publish_changes(conn: psycopg.Connection, built: Table, changes: Changes) -
 
 
 def _bring(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
-    """Give the standing table the shape of the built one, and its rows for those `among` it; returns how many changed."""
+    """Give the standing table the shape of the built one, and its rows `among` it; returns how many changed."""
     loosen(conn, read_table(conn, "marts", built.name), built)
     rows = _bring_rows(conn, built, among)
     tighten(conn, read_table(conn, "marts", built.name), built)

@@ -216,6 +216,24 @@ def test_a_token_that_ended_is_noted_and_costs_only_its_own_files(shelf: Shelf) 
     assert scene.one(status, victim) == "revoked"
 
 
+@pytest.mark.parametrize(("status", "reason"), [("disconnected", None), ("purged", None), ("revoked", "app_removed")])
+def test_no_file_is_fetched_of_a_creator_who_said_goodbye(shelf: Shelf, status: str, reason: str | None) -> None:
+    scene = shelf.scene
+    victim, other = scene.with_stories("facebook")[:2]
+    change = (
+        "update app.connections set status = %s, reason = %s"
+        " where account_id = (select account_id from app.accounts where ig_user_id = %s)"
+    )
+    scene.conn.execute(change, [status, reason, victim])
+    scene.conn.execute(change, ["revoked", "password_changed", other])
+    shelf.archive()
+    theirs = {
+        who: {story for story, told in scene.live().items() if told["ig_user_id"] == who} for who in (victim, other)
+    }
+    assert theirs[victim] and theirs[other]
+    assert shelf.found().keys() == set(shelf.stories) - theirs[victim]
+
+
 def test_a_storage_that_takes_no_file_is_told_after_all_were_tried(shelf: Shelf, tmp_path: Path) -> None:
     blocked = tmp_path / "media"
     blocked.touch()

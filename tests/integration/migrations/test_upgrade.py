@@ -19,6 +19,7 @@ APPEND_ONLY = (
     "raw.media_files",
     "raw.dead_letters",
     "app.connection_events",
+    "app.purged_stories",
 )
 
 

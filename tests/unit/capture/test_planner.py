@@ -32,7 +32,10 @@ def planned(
     return plan(accounts or [], stories, blocked=blocked, reserved=reserved, paced=paced, now=NOW, list_every=QUARTER)
 
 
-ages = st.timedeltas(timedelta(0), timedelta(hours=26))
+# Half of them around the end, where most is decided.
+ages = st.timedeltas(timedelta(0), timedelta(hours=26)) | st.timedeltas(
+    STORY_LIFE - timedelta(minutes=15), STORY_LIFE + timedelta(minutes=2)
+)
 stories_drawn = st.lists(
     st.builds(
         story,

@@ -54,9 +54,40 @@ stories as (
         {% for finality in finalities() %}
             count(*) filter (where finality = '{{ finality }}') as stories_{{ finality }},
         {% endfor %}
-        count(*) as stories_seen
+        count(*) as kept
     from {{ ref('fct_stories') }}
     group by account_id, {{ utc_date('posted_at') }}
+
+),
+
+-- Stories that the policy leaves out of the other marts, and those whose rows it has deleted since.
+left_out as (
+
+    select
+        stories.account_id,
+        {{ utc_date('stories.posted_at') }} as date,
+        count(*) as stories
+    from {{ ref('int_stories__versions_latest') }} as stories
+    left join {{ ref('int_stories__kept') }} as kept on stories.story_id = kept.story_id
+    where kept.story_id is null
+    group by stories.account_id, {{ utc_date('stories.posted_at') }}
+    union all
+    select
+        account_id,
+        date,
+        stories
+    from {{ ref('stg_app__purged_stories') }}
+
+),
+
+not_kept as (
+
+    select
+        account_id,
+        date,
+        sum(stories) as stories
+    from left_out
+    group by account_id, date
 
 )
 
@@ -70,7 +101,8 @@ select
     {% for finality in finalities() %}
         coalesce(stories.stories_{{ finality }}, 0)::integer as stories_{{ finality }},
     {% endfor %}
-    coalesce(stories.stories_seen, 0)::integer as stories_seen
+    coalesce(not_kept.stories, 0)::integer as stories_not_kept,
+    (coalesce(stories.kept, 0) + coalesce(not_kept.stories, 0))::integer as stories_seen
 from longest_gaps
 left join listings
     on
@@ -80,3 +112,7 @@ left join stories
     on
         longest_gaps.account_id = stories.account_id
         and longest_gaps.date = stories.date
+left join not_kept
+    on
+        longest_gaps.account_id = not_kept.account_id
+        and longest_gaps.date = not_kept.date

@@ -1,4 +1,9 @@
-{{ config(materialized='incremental', unique_key='story_id', on_schema_change='fail') }}
+{{ config(
+    materialized='incremental',
+    unique_key='story_id',
+    on_schema_change='fail',
+    post_hook='{{ delete_not_kept() }}'
+) }}
 
 {% set any_withheld %}
     (stories.is_withheld {% for metric in metrics_asked_alone() %} or stories.{{ metric }}_withheld {% endfor %})
@@ -34,6 +39,12 @@ touched as (
 
     select story_id from {{ ref('int_stories__touched') }}
 
+),
+
+kept as (
+
+    select * from {{ ref('int_stories__kept') }}
+
 )
 
 select
@@ -66,6 +77,7 @@ select
     case when {{ any_withheld }} then {{ withheld_upper() }} end as withheld_upper_bound,
     stories.estimated_undercount
 from stories
+inner join kept on stories.story_id = kept.story_id
 inner join accounts on stories.account_id = accounts.account_id
 left join connections on stories.account_id = connections.account_id
 left join media on stories.story_id = media.story_id
@@ -74,7 +86,9 @@ left join media on stories.story_id = media.story_id
     left join {{ this }} as standing on stories.story_id = standing.story_id
     where
         touched.story_id is not null
-        -- What the account says of the story changes without anything landing.
+        -- Without anything landing, a campaign makes it one to be kept,
+        or standing.story_id is null
+        -- and what the account says of the story changes.
         or standing.ig_user_id is distinct from accounts.ig_user_id
         or standing.username is distinct from accounts.username
         or (standing.consent_basis is not null) <> (connections.account_id is not null)

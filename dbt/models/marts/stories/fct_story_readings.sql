@@ -1,8 +1,13 @@
-{{ config(materialized='incremental', unique_key=['story_id', 'captured_at'], on_schema_change='fail') }}
+{{ config(
+    materialized='incremental',
+    unique_key=['story_id', 'captured_at'],
+    on_schema_change='fail',
+    post_hook='{{ delete_not_kept() }}'
+) }}
 
 with
 
-readings as (
+readings as not materialized (
 
     select * from {{ ref('int_stories__readings_pivoted') }}
 
@@ -28,6 +33,21 @@ due as (
         captured_at
     from readings
     where story_id in (select new_rows.story_id from new_rows)
+    {% if is_incremental() and not keeps_all() %}
+        union distinct
+        -- All of a story that a campaign has made one to be kept.
+        select
+            readings.story_id,
+            readings.captured_at
+        from {{ ref('fct_stories') }} as stories
+        inner join readings on stories.story_id = readings.story_id
+        where
+            not exists (
+                select standing.story_id
+                from {{ this }} as standing
+                where standing.story_id = stories.story_id
+            )
+    {% endif %}
 
 )
 
