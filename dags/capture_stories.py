@@ -9,8 +9,9 @@ next is asked for, so a run that dies loses nothing that it had.
 
 #### When it fails
 
-- **capture**: the shard could not work at all; the log says why (Postgres, a token key, a setting). Mend that: the next
-  tick catches up, nearest expiry first.
+- **capture**: the shard could not work at all; the log says why (a token key, a setting). Mend that: the next tick
+  catches up, nearest expiry first. Or Postgres is away: then it worked on, and the replies wait on the disk until a
+  tick finds Postgres again.
 - **archive_media**: a file could not be kept, such as on a full disk. Mend that: files are tried again while their
   story runs.
 - **summary**: the accounts that it names were not captured, for a reason of ours or of the platform. The lines of

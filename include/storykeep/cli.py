@@ -293,14 +293,12 @@ def campaigns_list() -> None:
 def tick(at: At = None) -> None:
     """Capture what is due now, or at another time: exactly what one run of capture_stories does."""
     from storykeep.capture.engine import raise_trouble, summary
-    from storykeep.capture.replay import run_tick
+    from storykeep.capture.replay import tick_now
     from storykeep.graph.client import open_clients
 
     settings = Settings.from_env()
     logging.getLogger("storykeep").setLevel(logging.WARNING)  # the summary is printed below
-    with connect(settings.warehouse, "storykeep_ingest") as conn:
-        conn.autocommit = True
-        run = run_tick(conn, settings, open_clients(settings), _clock(at))
+    run = tick_now(settings, open_clients(settings), _clock(at))
     console.print(summary(run), markup=False, soft_wrap=True)
     raise_trouble(run.causes)
 
@@ -398,11 +396,12 @@ def report(campaign: Annotated[str | None, typer.Option(help="Only this campaign
 @app.command()
 def status() -> None:
     """Show on one screen whether capture is alive; exit status 1 when it is not."""
+    from storykeep.capture import spool
     from storykeep.report.status import gather_status, render_status
 
     settings = Settings.from_env()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
-        found = gather_status(conn, system_clock(), settings.tick)
+        found = gather_status(conn, system_clock(), settings.tick, spool.waiting(spool.folder(settings)))
     render_status(found, console)
     if not found.is_healthy:
         raise typer.Exit(1)

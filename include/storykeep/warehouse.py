@@ -12,12 +12,27 @@ from storykeep.settings import PostgresSettings
 Role = Literal["storykeep_owner", "storykeep_ingest", "storykeep_transform"]
 
 CONNECT_SECONDS = 10
+# SQLSTATEs, or how their classes begin, by which a server says that it cannot work now: connection, resources (full
+# disk, too many connections), shutting down or starting, its own system's errors, and a replica that takes no writes.
+AWAY = ("08", "53", "57P", "58", "25006")
+
+
+class WarehouseAwayError(StorykeepError):
+    """Postgres cannot be reached, or cannot work; nothing is wrong with what was asked of it."""
+
+
+def is_outage(error: psycopg.Error) -> bool:
+    """Whether an error says that Postgres is away, rather than that it refuses what it was told."""
+    if error.sqlstate is None:  # it comes from libpq: there is no connection any more
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(AWAY)
 
 
 def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Connection:
     """Open a connection to `postgres`, in UTC and, when given, in `role`.
 
-    Raises StorykeepError when the server cannot be reached, refuses the login or lacks the role.
+    Raises WarehouseAwayError when the server cannot be reached or refuses the login, StorykeepError when it lacks the
+    role.
     """
     where = f"Postgres {postgres.database!r} at {postgres.host}:{postgres.port}"
     try:
@@ -34,7 +49,7 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
         )
         conn = psycopg.connect(address)
     except psycopg.OperationalError as error:
-        raise StorykeepError(
+        raise WarehouseAwayError(
             _reason(error),
             where=where,
             remedy="check that the server runs and that AIRFLOW_CONN_WAREHOUSE names it rightly",
@@ -42,6 +57,11 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
     if role:
         _set_role(conn, role, where)
     return conn
+
+
+def first_line(error: psycopg.Error) -> str:
+    """What went wrong, in one line: the others are details and guesses."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _reason(error: psycopg.OperationalError) -> str:
@@ -53,8 +73,10 @@ def _set_role(conn: psycopg.Connection, role: Role, where: str) -> None:
     try:
         conn.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
         conn.commit()
-    except psycopg.Error:
+    except psycopg.Error as error:
         conn.close()
+        if is_outage(error):
+            raise WarehouseAwayError(first_line(error), where=where, remedy="see that the server runs") from None
         raise StorykeepError(
             f"cannot take on the role {role}", where=where, remedy="run: storykeep db upgrade"
         ) from None

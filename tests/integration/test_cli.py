@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -121,6 +122,27 @@ def tokens_of(rows: Sequence[dict[str, str]]) -> list[str]:
     tokens = [row[column] for row in rows for column in ("access_token", "page_access_token") if row[column]]
     assert len(tokens) > 13
     return tokens
+
+
+def test_a_tick_without_postgres_spools_and_the_next_one_lands_it(
+    connected: Shell, accounts: list[dict[str, str]]
+) -> None:
+    nowhere = {"AIRFLOW_CONN_WAREHOUSE": uri(replace(connected.settings.warehouse, port=9))}
+    first = connected.run("tick", **nowhere)
+    assert first.status == 1
+    assert first.err.startswith("storykeep: Postgres ")  # no tick has told yet whom to ask
+    assert "replies" not in first.err
+    assert connected.run("tick").status == 0
+    later = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
+    away = connected.run("tick", "--at", later, **nowhere)
+    assert (away.status, away.out) == (1, "")
+    assert re.search(r"the warehouse is away \(.*refused\): [1-9]\d* replies spooled -> ", away.err), away.err
+    assert not any(token in away.err for token in tokens_of(accounts))
+    before = connected.raw()
+    assert re.search(r"spool +[1-9]\d* files? of replies", connected.run("status").out)
+    assert connected.run("tick", "--at", later).status == 0
+    assert connected.raw()["story_listings"] > before["story_listings"]  # type: ignore[operator]
+    assert "spool" not in connected.run("status").out
 
 
 def test_db_upgrade_makes_a_warehouse_and_may_run_again(shell: Shell, postgres: EmbeddedPostgres) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 import pytest
@@ -118,9 +119,10 @@ def test_a_missing_setting_is_one_line_and_exit_status_1(run: Callable[..., tupl
     ids=" ".join,
 )
 def test_a_postgres_out_of_reach_is_one_line_and_exit_status_1(
-    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", NOWHERE)
+    monkeypatch.setenv("STORYKEEP_WORK_DIR", str(tmp_path))  # where no tick has left anything
     status, out, err = run(*arguments)
     assert (status, out) == (1, "")
     assert err == (

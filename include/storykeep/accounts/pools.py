@@ -76,9 +76,12 @@ def note(conn: psycopg.Connection, usage: Mapping[str, Pool], rests: Mapping[str
             as new (pool, usage_percent, blocked_until)
         order by new.pool
         on conflict (pool) do update set
-            usage_percent = excluded.usage_percent,
+            usage_percent = case
+                when excluded.updated_at >= app.api_pools.updated_at then excluded.usage_percent
+                else app.api_pools.usage_percent
+            end,
             blocked_until = greatest(app.api_pools.blocked_until, excluded.blocked_until),
-            updated_at = excluded.updated_at
+            updated_at = greatest(app.api_pools.updated_at, excluded.updated_at)
         """,
         {
             "names": names,

@@ -10,7 +10,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from storykeep.airflow.hook import deployment
-from storykeep.capture.engine import capture, raise_trouble
+from storykeep.capture.engine import capture_or_spool, raise_trouble
 from storykeep.capture.media import archive_media
 from storykeep.capture.refresh import outcome_of, raise_unread, refresh
 from storykeep.clock import parse_time, system_clock
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 def capture_shard(shard: int) -> dict[str, int]:
     """Capture what is due for one shard of the accounts; returns the counts."""
     settings = deployment()
-    with closing(_ingest(settings)) as conn:
-        run_id = f"{_run_id()}/capture-{shard}"
-        run = capture(conn, settings, open_clients(settings), system_clock, run_id, shard=shard, shards=settings.shards)
+    run_id = f"{_run_id()}/capture-{shard}"
+    clients = open_clients(settings)
+    run = capture_or_spool(settings, clients, system_clock, run_id, shard=shard, shards=settings.shards)
     return dict(run.counts)
 
 

@@ -63,6 +63,15 @@ def stories(
     return [StoryClock(*row) for row in rows]
 
 
+def refused(conn: psycopg.Connection, account_ids: Collection[str], now: datetime) -> set[str]:
+    """The stories of these accounts that still run and that the API refuses for good."""
+    rows = conn.execute(
+        "select story_id from app.story_clock where expires_at > %s and is_refused and account_id = any(%s)",
+        [now, list(account_ids)],
+    )
+    return {story_id for (story_id,) in rows}
+
+
 def listed(conn: psycopg.Connection, account_ids: Iterable[str], now: datetime, *, complete: bool) -> None:
     """Note that these accounts were listed at `now`, or that it was tried."""
     conn.execute(

@@ -1,13 +1,13 @@
 """What is due for some accounts at a time, as far as their rate-limit pools let them be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import psycopg
 
 from storykeep.accounts.pools import Standing
 from storykeep.capture import clocks
-from storykeep.capture.planner import Plan, plan
+from storykeep.capture.planner import AccountClock, Plan, StoryClock, plan
 
 
 def due(
@@ -20,9 +20,24 @@ def due(
     listings: bool = True,
 ) -> Plan:
     """What is due at `now` for these accounts, each of which is given with the names of its pools."""
+    accounts = clocks.accounts(conn, pools_of.keys(), now) if listings else ()
+    stories = clocks.stories(conn, pools_of.keys(), now)
+    return due_of(accounts, stories, pools_of, standing, now=now, list_every=list_every)
+
+
+def due_of(
+    accounts: Iterable[AccountClock],
+    stories: Iterable[StoryClock],
+    pools_of: Mapping[str, frozenset[str]],
+    standing: Standing,
+    *,
+    now: datetime,
+    list_every: timedelta,
+) -> Plan:
+    """The same for clocks that are known already."""
     return plan(
-        clocks.accounts(conn, pools_of.keys(), now) if listings else (),
-        clocks.stories(conn, pools_of.keys(), now),
+        accounts,
+        stories,
         blocked=within(standing.blocked, pools_of),
         reserved=within(standing.reserved, pools_of),
         paced=within(standing.paced, pools_of),

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-
 
 
 @dataclass
-class _Listing:
+class Listing:
     """An account's listing so far: content hash by story id."""
 
     nodes: dict[str, str] = field(default_factory=dict)
@@ -56,15 +56,14 @@ def list_stories(tick: Tick, account_ids: Iterable[str], between: Callable[[], N
 
     `between` is called after each chunk.
     """
-    listings: dict[str, _Listing] = {}
+    listings: dict[str, Listing] = {}
     asks = []
     for account_id in account_ids:
         connection = tick.connections[account_id]
-        listings[account_id] = _Listing()
         asks.append(endpoints.stories(connection.ig_user_id, connection.token, key=AskKey(account_id)))
     watch, pages = Watch(), deque[Sequence[Ask]]()
     for answers in tick.answers(([ask] for ask in asks), pages):
-        pages.extend([page] for page in _land(tick, answers, listings, watch))
+        pages.extend([page] for page in land_listings(tick, answers, listings, watch))
         if between:
             between()
 
@@ -72,29 +71,48 @@ def list_stories(tick: Tick, account_ids: Iterable[str], between: Callable[[], N
 def land_throttled(tick: Tick, account_ids: Iterable[str]) -> None:
     """Land, for accounts whose listing is due but must not be asked for, that it was not and why."""
     error = ThrottledError("its rate-limit pool, or its app's, rests", scope="account")
-    with tick.conn.transaction():
-        rows = [_failed(tick, account_id, error) for account_id in account_ids]
+    unlisted = list(account_ids)
+
+    def gather() -> list[StoryListing]:
+        return [_failed(tick, account_id, error) for account_id in unlisted]
+
+    def commit(rows: list[StoryListing]) -> None:
         tick.run.counts["rows"] += sum(land(tick.conn, rows).values())
 
+    tick.land((), gather, commit, unlisted)
 
-def _land(tick: Tick, answers: list[Answer], listings: dict[str, _Listing], watch: Watch) -> list[Ask]:
+
+def land_listings(
+    tick: Tick, answers: Sequence[Answer], listings: MutableMapping[str, Listing], watch: Watch
+) -> list[Ask]:
     """Land one chunk of answers with its clocks; returns the asks for the pages that follow."""
-    with tick.conn.transaction():
+
+    def gather() -> _Chunk:
         chunk = _Chunk(tick.disbelieved(answers, watch, incidents.of_listings))
         for answer in answers:
-            _take(tick, answer, listings[key_of(answer.ask).account_id], chunk)
-        tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
-        clocks.listed(tick.conn, chunk.complete, tick.now, complete=True)
-        clocks.listed(tick.conn, chunk.failed, tick.now, complete=False)
-        clocks.seen(tick.conn, chunk.seen, tick.clock())
-        tick.keep_pools(answers)
-        notices.keep(tick, {what: answer for answer in answers for what in drift.of_stories(answer.body)})
+            account_id = key_of(answer.ask).account_id
+            if "after" not in answer.ask.params:
+                listings[account_id] = Listing()
+            _take(tick, answer, listings[account_id], chunk)
+        return chunk
+
+    chunk = tick.land(answers, gather, lambda chunk: _commit(tick, answers, chunk))
+    tick.memory.listed(chunk.complete, chunk.failed, chunk.seen, tick.now)
     tick.listed.update(chunk.complete, chunk.failed)
     tick.run.counts["listings"] += len(chunk.complete)
     return chunk.next_pages
 
 
-def _take(tick: Tick, answer: Answer, listing: _Listing, chunk: _Chunk) -> None:
+def _commit(tick: Tick, answers: Sequence[Answer], chunk: _Chunk) -> None:
+    tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
+    clocks.listed(tick.conn, chunk.complete, tick.now, complete=True)
+    clocks.listed(tick.conn, chunk.failed, tick.now, complete=False)
+    clocks.seen(tick.conn, chunk.seen, tick.clock())
+    tick.keep_pools(answers)
+    notices.keep(tick, {what: answer for answer in answers for what in drift.of_stories(answer.body)})
+
+
+def _take(tick: Tick, answer: Answer, listing: Listing, chunk: _Chunk) -> None:
     error, nodes = _read(tick, answer, chunk)
     for node in nodes:
         _take_node(tick, answer, node, listing, chunk)
@@ -141,7 +159,7 @@ def _nodes(raw: bytes) -> list[Any]:
     return nodes
 
 
-def _take_node(tick: Tick, answer: Answer, node: Any, listing: _Listing, chunk: _Chunk) -> None:
+def _take_node(tick: Tick, answer: Answer, node: Any, listing: Listing, chunk: _Chunk) -> None:
     """Land one story node. A node that cannot land goes to the dead letters and its neighbours stay."""
     try:
         story = _story_clock(key_of(answer.ask).account_id, node)
@@ -183,7 +201,7 @@ def _as_bytes(node: Any) -> bytes:
     return json.dumps(node).encode()
 
 
-def _complete(tick: Tick, answer: Answer, listing: _Listing) -> StoryListing:
+def _complete(tick: Tick, answer: Answer, listing: Listing) -> StoryListing:
     return StoryListing(
         account_id=key_of(answer.ask).account_id,
         captured_at=tick.clock(),

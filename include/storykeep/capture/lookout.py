@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from storykeep.capture import clocks
 from storykeep.capture.planner import SWEEP, StoryClock, sweeps
 from storykeep.capture.reading import read_stories
 from storykeep.capture.tick import Tick
@@ -38,4 +37,4 @@ class Lookout:
         read_stories(self.tick, waiting, are_sweeps=True)
 
     def _ending(self, now: datetime) -> list[StoryClock]:
-        return clocks.stories(self.tick.conn, self.tick.connections.keys(), now, ending_by=now + SWEEP)
+        return self.tick.story_clocks(self.tick.connections, now, ending_by=now + SWEEP)

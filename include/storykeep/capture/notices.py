@@ -10,6 +10,12 @@ from storykeep.graph.client import Answer
 log = logging.getLogger(__name__)
 
 
+def keep_refused(tick: Tick) -> None:
+    """Keep which metrics the API refused of every story in this tick."""
+    refused = tick.metrics.refused_of_all()
+    keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
+
+
 def keep(tick: Tick, signs: Mapping[str, Answer]) -> None:
     """Keep the signs that were never seen before, each with the answer that shows it, and say so."""
     if not signs:

@@ -54,6 +54,16 @@ class _Chunk:
     again: list[list[Ask]] = field(default_factory=list)
     refusals: list[Answer] = field(default_factory=list)
 
+    @property
+    def answered(self) -> set[str]:
+        """The stories whose clock moves."""
+        return self.tried - self.unanswered
+
+    @property
+    def believed(self) -> list[Answer]:
+        """The refusals to be remembered: all of a story refused at once say something of the API, not of this story."""
+        return [refusal for refusal in self.refusals if key_of(refusal.ask).story_id in self.read]
+
 
 def read_stories(
     tick: Tick,
@@ -68,12 +78,12 @@ def read_stories(
     costs the others: the core group is then asked again metric by metric, and what was refused is remembered.
     """
     readable = [story for story in stories if tick.connections[story.account_id].can_read_insights]
-    refused = refusals.load(tick.conn, [story.story_id for story in readable])
+    refused = tick.refused([story.story_id for story in readable])
     # A story's asks stay together, so that its clock moves with all of its rows.
     asks = [_asks(tick, story, refused.get(story.story_id, set())) for story in readable]
     watch, again = Watch(), deque[Sequence[Ask]]()
     for answers in tick.answers(asks, again, are_sweeps=are_sweeps):
-        again.extend(_land(tick, answers, watch))
+        again.extend(land_readings(tick, answers, watch))
         if between:
             between()
 
@@ -89,26 +99,31 @@ def _ask(tick: Tick, account_id: str, story_id: str, group: MetricGroup) -> Ask:
     return endpoints.insights(story_id, connection.token, group, pool=connection.ig_user_id, key=key)
 
 
-def _land(tick: Tick, answers: list[Answer], watch: Watch) -> list[list[Ask]]:
+def land_readings(tick: Tick, answers: Sequence[Answer], watch: Watch) -> list[list[Ask]]:
     """Land one chunk of answers with its clocks; returns the asks that take the core group apart."""
-    with tick.conn.transaction():
+
+    def gather() -> _Chunk:
         # Optional metrics may well be empty.
         required = [answer for answer in answers if not refusals.is_optional(key_of(answer.ask).group)]
         chunk = _Chunk(tick.clock(), tick.disbelieved(required, watch, incidents.of_readings))
         for answer in answers:
             _take(tick, answer, chunk)
-        tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
-        answered = chunk.tried - chunk.unanswered
-        clocks.answered(tick.conn, answered, chunk.read, chunk.refused, chunk.captured_at)
-        # All of a story refused at once say something of the API, not of this story.
-        believed = [refusal for refusal in chunk.refusals if key_of(refusal.ask).story_id in chunk.read]
-        refusals.keep(tick.conn, believed, chunk.captured_at)
-        tick.keep_pools(answers)
-        notices.keep(tick, {what: answer for answer in answers for what in drift.of_insights(answer.body)})
-    for refusal in believed:
+        return chunk
+
+    chunk = tick.land(answers, gather, lambda chunk: _commit(tick, answers, chunk))
+    tick.memory.answered(chunk.answered, chunk.refused, refusals.by_story(chunk.believed), chunk.captured_at)
+    for refusal in chunk.believed:
         tick.metrics.refused(refusal)
-    tick.run.counts["readings"] += len(chunk.read & answered)
+    tick.run.counts["readings"] += len(chunk.read & chunk.answered)
     return chunk.again
+
+
+def _commit(tick: Tick, answers: Sequence[Answer], chunk: _Chunk) -> None:
+    tick.run.counts["rows"] += sum(land(tick.conn, chunk.rows).values())
+    clocks.answered(tick.conn, chunk.answered, chunk.read, chunk.refused, chunk.captured_at)
+    refusals.keep(tick.conn, chunk.believed, chunk.captured_at)
+    tick.keep_pools(answers)
+    notices.keep(tick, {what: answer for answer in answers for what in drift.of_insights(answer.body)})
 
 
 def _take(tick: Tick, answer: Answer, chunk: _Chunk) -> None:

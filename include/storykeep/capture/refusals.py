@@ -78,6 +78,14 @@ def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> 
     )
 
 
+def by_story(refusals: Iterable[Answer]) -> dict[str, set[str]]:
+    """What these answers refuse, as `load` tells it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in refusals:
+        found[key_of(one.ask).story_id].update(names(group_of(one.ask)))
+    return dict(found)
+
+
 @dataclass
 class Tally:
     """What became of each name in one tick, over all stories."""

@@ -2,27 +2,39 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import psycopg
 
 from storykeep.accounts import pools, registry
 from storykeep.capture.due import due
-from storykeep.capture.engine import capture
+from storykeep.capture.engine import capture, capture_or_spool
 from storykeep.capture.media import archive_media
 from storykeep.clock import Clock, fixed_clock
 from storykeep.graph.client import GraphClient
 from storykeep.landing.runs import Run
 from storykeep.settings import Flavour, Settings
+from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
 
 
 def run_tick(conn: psycopg.Connection, settings: Settings, clients: Mapping[Flavour, GraphClient], clock: Clock) -> Run:
     """Capture what is due now and archive its media: one tick of the schedule. The run is named by its time."""
-    run_id = f"tick-{clock():%Y-%m-%dT%H:%M:%SZ}"
+    run_id = _run_id(clock)
     run = capture(conn, settings, clients, clock, run_id)
     archive_media(conn, settings, clients, clock, f"{run_id}-media")
+    return run
+
+
+def tick_now(settings: Settings, clients: Mapping[Flavour, GraphClient], clock: Clock) -> Run:
+    """The same over connections of its own. Raises WarehouseAwayError once all is done that can be without Postgres."""
+    run_id = _run_id(clock)
+    run = capture_or_spool(settings, clients, clock, run_id)
+    with closing(connect(settings.warehouse, "storykeep_ingest")) as conn:
+        conn.autocommit = True
+        archive_media(conn, settings, clients, clock, f"{run_id}-media")
     return run
 
 
@@ -53,6 +65,10 @@ def replay(
             ticks += 1
         at += every
     return ticks
+
+
+def _run_id(clock: Clock) -> str:
+    return f"tick-{clock():%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _anything_due(conn: psycopg.Connection, settings: Settings, flavours: Collection[Flavour], now: datetime) -> bool:

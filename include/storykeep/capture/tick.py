@@ -2,22 +2,26 @@
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import psycopg
 
 from storykeep.accounts import pools, registry
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
-from storykeep.capture import incidents, known
+from storykeep.capture import clocks, incidents, known, refusals
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
+from storykeep.capture.memory import Memory
+from storykeep.capture.planner import AccountClock, StoryClock
 from storykeep.capture.refusals import Tally
 from storykeep.capture.side_by_side import side_by_side
-from storykeep.clock import Clock
+from storykeep.clock import Clock, fixed_clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import (
     GoneError,
@@ -27,15 +31,28 @@ from storykeep.graph.errors import (
     ThrottledError,
     UnreadableError,
 )
+from storykeep.graph.usage import Pool
 from storykeep.landing import payload
 from storykeep.landing.rows import DeadLetter
 from storykeep.landing.runs import Run
 from storykeep.settings import Flavour
+from storykeep.warehouse import is_outage
 
 log = logging.getLogger(__name__)
 
 # What one call to the Batch API takes.
 CHUNK = 50
+
+Chunk = TypeVar("Chunk")
+
+
+@dataclass(frozen=True)
+class Unlanded:
+    """A chunk that could not be committed, as the warehouse went away: answers, or accounts that were not listed."""
+
+    at: datetime
+    answers: Sequence[Answer]
+    unlisted: Collection[str]
 
 
 @dataclass
@@ -44,7 +61,8 @@ class Tick:
 
     `standing` is how the pools stand. `lost` are the accounts whose connection ended during this tick, `listed` those
     whose listing was tried, `left` the listings and stories for which there was no time; `metrics` is what became of
-    each metric. `rests` are pools that have just begun to rest, and until when.
+    each metric. `rests` are pools that have just begun to rest, and until when. `memory` is what is needed to go on
+    without the warehouse, and `unlanded` the chunk at which it went away.
     `ahead_by` is how far each host's clock was ahead of ours, chunk by chunk.
     """
 
@@ -62,6 +80,8 @@ class Tick:
     rests: dict[str, datetime] = field(default_factory=dict)
     ahead_by: dict[Flavour, list[timedelta]] = field(default_factory=lambda: defaultdict(list))
     is_of_one: bool = False
+    memory: Memory = field(default_factory=Memory)
+    unlanded: Unlanded | None = None
 
     @property
     def now(self) -> datetime:
@@ -82,7 +102,7 @@ class Tick:
     def look(self, account_ids: Iterable[str]) -> None:
         """Look at the pools of these accounts. What is blocked, reserved or paced stays so to the end of the tick."""
         names = {name for account_id in account_ids for name in self.pools_of(account_id)}
-        self.standing.add(pools.standing(self.conn, names, self.clock()))
+        self.standing.add(self._standing(names))
 
     def answers(
         self, groups: Iterable[Sequence[Ask]], more: deque[Sequence[Ask]], *, are_sweeps: bool = False
@@ -113,7 +133,7 @@ class Tick:
 
     def _next(self, lane: deque[Sequence[Ask]], are_sweeps: bool) -> list[Ask]:
         """What of a flavour's next chunk may be asked now; empty after its last chunk, and when the time is up."""
-        while lane and not self._is_over():
+        while lane and not self.is_over():
             chunk = _packed(lane)
             self.look({key_of(ask).account_id for ask in chunk} - self.lost)
             if askable := [ask for ask in chunk if self._may_send(ask, are_sweeps)]:
@@ -123,7 +143,8 @@ class Tick:
         lane.clear()
         return []
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more is to be begun."""
         return self.ends_at is not None and self.clock() >= self.ends_at
 
     def _may_send(self, ask: Ask, is_sweep: bool) -> bool:
@@ -137,6 +158,53 @@ class Tick:
         if times := [answer.api_time for answers in answered for answer in answers if answer.api_time]:
             self.ahead_by[flavour].append(max(times) - self.clock())
         return answered
+
+    def land(
+        self,
+        answers: Sequence[Answer],
+        gather: Callable[[], Chunk],
+        commit: Callable[[Chunk], None],
+        unlisted: Collection[str] = (),
+    ) -> Chunk:
+        """Land a chunk of answers, or that accounts were not listed, in one transaction.
+
+        `gather` makes of it what `commit` writes. To both the clock stands still, so that the chunk has the same keys
+        however often it is landed.
+        """
+        with self.at_one_time() as at:
+            try:
+                with self.conn.transaction():
+                    chunk = gather()
+                    commit(chunk)
+                return chunk
+            except psycopg.Error as error:
+                if is_outage(error):
+                    self.unlanded = Unlanded(at, answers, unlisted)
+                raise
+
+    @contextmanager
+    def at_one_time(self) -> Iterator[datetime]:
+        """Hold the clock."""
+        clock, at = self.clock, self.clock()
+        self.clock = fixed_clock(at)
+        try:
+            yield at
+        finally:
+            self.clock = clock
+
+    def account_clocks(self, account_ids: Collection[str]) -> list[AccountClock]:
+        """The clocks of these accounts."""
+        return clocks.accounts(self.conn, account_ids, self.now)
+
+    def story_clocks(
+        self, account_ids: Collection[str], now: datetime, *, ending_by: datetime | None = None
+    ) -> list[StoryClock]:
+        """The clocks of these accounts' stories that still run; with `ending_by`, of those that end by then."""
+        return clocks.stories(self.conn, account_ids, now, ending_by=ending_by)
+
+    def refused(self, story_ids: Collection[str]) -> dict[str, set[str]]:
+        """What the API refused of each of these stories."""
+        return refusals.load(self.conn, story_ids)
 
     def settle(self, ask: Ask, error: GraphError) -> None:
         """Note an error under its cause and do what it demands. Belongs in the transaction of the chunk's rows."""
@@ -154,7 +222,7 @@ class Tick:
             self._rest(pools.app_pool(connection.login_flavour) if is_app else connection.ig_user_id, error.wait)
         is_of_account = isinstance(error, ReconnectError | PermissionMissingError)
         if is_of_account or (isinstance(error, GoneError) and not key_of(ask).story_id):
-            ended = registry.react(self.conn, account_id, error, self.clock(), used=connection.token_encrypted)
+            ended = self._ends(ask, error)
             if ended or isinstance(error, ReconnectError):
                 self.lost.add(account_id)
 
@@ -184,8 +252,22 @@ class Tick:
         for name, pool in usage.items():
             if pool.is_full:
                 self._rest(name, pool.wait)
-        pools.note(self.conn, usage, self.rests, self.clock())
+        self._note_pools(usage)
+        self.memory.note(usage, self.rests, self.clock())
         self.rests = {}
+
+    def _standing(self, names: Collection[str]) -> Standing:
+        """How these pools stand at this moment."""
+        return pools.standing(self.conn, names, self.clock())
+
+    def _ends(self, ask: Ask, error: GraphError) -> bool:
+        """Whether an error ends the connection of the asker."""
+        connection = self.connections[key_of(ask).account_id]
+        used = connection.token_encrypted
+        return registry.react(self.conn, connection.account_id, error, self.clock(), used=used)
+
+    def _note_pools(self, usage: Mapping[str, Pool]) -> None:
+        pools.note(self.conn, usage, self.rests, self.clock())
 
     def _rest(self, pool: str, wait: timedelta | None) -> None:
         until = self.clock() + (wait or pools.REST)

@@ -15,6 +15,7 @@ from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture import skew
 from storykeep.capture.planner import SWEEP
+from storykeep.capture.spool import NOTHING, Waiting
 from storykeep.errors import StorykeepError
 from storykeep.report.drift import Notice, new_notices
 from storykeep.report.figures import NONE, counted, duration
@@ -80,6 +81,7 @@ class Status:
     notices: tuple[Notice, ...] = ()
     resting: Mapping[Mode, int] = field(default_factory=dict)
     skews: tuple[str, ...] = ()
+    spool: Waiting = NOTHING
 
     @property
     def is_healthy(self) -> bool:
@@ -87,8 +89,8 @@ class Status:
         return self.last_good_tick is not None and self.now - self.last_good_tick <= TICKS_ALLOWED * self.tick
 
 
-def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> Status:
-    """Read how things stand; `tick` is the period of the capture schedule.
+def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta, spool: Waiting = NOTHING) -> Status:
+    """Read how things stand; `tick` is the period of the capture schedule, `spool` what waits there.
 
     Raises StorykeepError when the warehouse has not been made yet.
     """
@@ -109,6 +111,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta) -> S
             notices=new_notices(conn, now),
             resting=Counter(resting(conn).values()),
             skews=_skews(conn),
+            spool=spool,
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -247,12 +250,20 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
         yield "not automatic", f"{counts}; see: storykeep accounts list"
     yield "last build", _run(status.last_build, status.now)
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
+    if status.spool.files or status.spool.damaged:
+        yield "spool", _spool(status.spool, status.now)
     if status.notices:
         more = len(status.notices) - MOST_ROWS
         lines = [str(notice) for notice in status.notices[:MOST_ROWS]] + ([f"and {more:,} more"] if more > 0 else [])
         yield "API changes", "\n".join(lines)
     if status.skews:
         yield "clocks", "\n".join((*status.skews, "-> set this machine's clock by NTP"))
+
+
+def _spool(spool: Waiting, now: datetime) -> str:
+    waits = f"{counted(spool.files, 'file')} of replies, the oldest of {_age(spool.oldest, now)}" if spool.files else ""
+    damaged = f"{counted(spool.damaged, 'file')} set aside as damaged" if spool.damaged else ""
+    return "; ".join(part for part in (waits, damaged) if part)
 
 
 def _age(at: datetime | None, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from storykeep.landing.runs import ledger
 from storykeep.local.postgres import uri
 from storykeep.settings import Settings
 from storykeep.transform.turn import LOCK
-from storykeep.warehouse import connect
+from storykeep.warehouse import WarehouseAwayError, connect
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +55,22 @@ def test_each_shard_writes_its_run_down_and_the_summary_is_content(tasks: Any, c
     written = conn.execute("select run_id, status from app.runs order by 1").fetchall()
     assert written == [(f"{RUN_ID}/capture-{shard}", "ok") for shard in (0, 1)]
     tasks.summarise()
+
+
+def test_a_shard_goes_on_without_postgres_and_fails_at_last(
+    tasks: Any, conn: psycopg.Connection, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = json.dumps({"host": "http://127.0.0.1:9", "login": "1", "password": "x"})
+    monkeypatch.setenv("AIRFLOW_CONN_GRAPH_FACEBOOK", nowhere)
+    monkeypatch.setenv("STORYKEEP_SHARDS", "1")
+    rows = "facebook,17841400000000001,ada,EAAtoken,,,,\n"
+    import_accounts(conn, Vault(warehouse.token_keys), f"{','.join(COLUMNS)}\n{rows}", system_clock())
+    tasks.capture_shard(0)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(replace(warehouse.warehouse, port=9)))
+    with pytest.raises(WarehouseAwayError, match=r"/spool: the warehouse is away .* 1 replies spooled"):
+        tasks.capture_shard(0)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
+    assert tasks.capture_shard(0)["drained"] == 1
 
 
 def test_the_summary_names_who_was_not_captured(tasks: Any, conn: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from storykeep.accounts.modes import Mode
+from storykeep.capture.spool import Waiting
 from storykeep.report.status import BlockedPool, LastRun, Status, Trouble, render_status
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -75,6 +76,14 @@ def test_the_screen_says_it_all_in_plain_lines_of_80_columns() -> None:
     assert "UNHEALTHY" not in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_replies_that_wait_for_postgres_are_told() -> None:
+    assert "spool" not in printed(STATUS)
+    waiting = replace(STATUS, spool=Waiting(3, NOW - timedelta(minutes=7), 1))
+    text = " ".join(printed(waiting).split())
+    assert "spool 3 files of replies, the oldest of 2026-11-21 11:53:00 UTC, 7 min ago; 1 file set aside" in text
+    assert "spool 1 file set aside as damaged" in " ".join(printed(replace(STATUS, spool=Waiting(damaged=1))).split())
 
 
 LATE = replace(STATUS, last_good_tick=NOW - timedelta(minutes=12))

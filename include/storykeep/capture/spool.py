@@ -1,0 +1,97 @@
+"""The folder in which replies wait for the warehouse: one file per chunk, in the order of their time."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from storykeep.capture import private_file
+from storykeep.capture.spooled import FORMAT, Record
+from storykeep.errors import StorykeepError
+from storykeep.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FOLDER = "spool"
+_TIME = "%Y%m%dT%H%M%S.%fZ"
+# Chunks of the same moment stay in their order.
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits in the spool: files of replies, the oldest of them, and files that were set aside as damaged."""
+
+    files: int = 0
+    oldest: datetime | None = None
+    damaged: int = 0
+
+
+NOTHING = Waiting()
+
+
+def folder(settings: Settings) -> Path:
+    """Where this deployment's spool is."""
+    return settings.work_dir / FOLDER
+
+
+def write(place: Path, record: Record) -> None:
+    """Keep a record for good. Raises StorykeepError, and leaves what is there as it is, when that is not possible."""
+    content = FORMAT.dump_json(record)
+    at = record.at.astimezone(UTC).strftime(_TIME)
+    name = f"replies-{at}-{next(_numbers):08}-{secrets.token_hex(4)}.json"
+    private_file.write(place / name, _digest(content).encode() + b"\n" + content)
+
+
+def files(place: Path, *, since: datetime | None = None) -> list[Path]:
+    """The files of replies that came at `since` or later, oldest first."""
+    return [path for path in sorted(place.glob("replies-*.json")) if since is None or _time_of(path) >= since]
+
+
+def read(path: Path) -> Record:
+    """The record in a file. Raises StorykeepError when it is not as it was written."""
+    try:
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if digest.decode("latin-1") != _digest(content):
+            raise ValueError("the file is not as it was written")
+        return FORMAT.validate_json(content)
+    except (OSError, ValueError) as error:
+        raise StorykeepError(f"these replies cannot be read: {error}".partition("\n")[0], where=str(path)) from None
+
+
+def records(place: Path, *, since: datetime | None = None) -> Iterator[Record]:
+    """What can be read of the spool, oldest first; what cannot be is left for the drain to set aside."""
+    for path in files(place, since=since):
+        try:
+            yield read(path)
+        except StorykeepError as error:
+            log.error("%s", error)
+
+
+def set_aside(path: Path) -> Path:
+    """Take a file that cannot be landed out of the way, without losing it; returns what it is called now."""
+    return path.rename(path.with_name(f"{path.name}.bad"))
+
+
+def waiting(place: Path) -> Waiting:
+    """What waits there."""
+    found = files(place)
+    return Waiting(len(found), _time_of(found[0]) if found else None, len(list(place.glob("replies-*.bad"))))
+
+
+def _time_of(path: Path) -> datetime:
+    text = path.name.split("-")[1]
+    try:
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise StorykeepError(
+            f"{path.name} is no file of the spool", where=str(path.parent), remedy="remove it"
+        ) from None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
