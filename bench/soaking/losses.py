@@ -23,18 +23,23 @@ LEAST_SHARE = 0.999
 # What the sandbox's truth says of a connection that was in trouble from the start.
 PLIGHTS = {"token": Cause.TOKEN, "permission": Cause.PERMISSION}
 
-# Whom the run ledger names under a cause, and when.
+# Whom the run ledger names under a cause, and from when to when.
 NAMED = """
-select distinct accounts.ig_user_id, runs.clock_at
+select distinct accounts.ig_user_id, runs.clock_at, runs.clock_at
 from app.runs, jsonb_each(runs.causes) as causes, jsonb_array_elements_text(causes.value) as names (username)
 join app.accounts on accounts.username = names.username
 where runs.kind = 'capture'
 """
 
-# Since when the connection of each account is in a state in which nothing, or no insights, can be read of it.
-STATES = """
-select ig_user_id, happened_at, lead(happened_at, 1, 'infinity') over (partition by account_id order by event_id)
-from app.connection_events join app.accounts using (account_id)
+# While the connection of an account was in trouble.
+TROUBLED = """
+select ig_user_id, happened_at, ends_at
+from (
+    select *, lead(happened_at, 1, '9999-01-01') over (partition by account_id order by event_id) as ends_at
+    from app.connection_events
+) as events
+join app.accounts using (account_id)
+where status not in ('connected', 'expiring')
 """
 
 Truth = Mapping[str, Any]
@@ -124,17 +129,18 @@ class Losses:
         return reached >= story.expires_at - 3 * LAST_MINUTES
 
     def _untold(self, lost: Iterable[Story]) -> tuple[str, ...]:
-        """The stories of which neither the coverage of their days says why, nor the ledger of their last minutes."""
-        named: dict[str, list[datetime]] = defaultdict(list)
-        for ig_user_id, at in self._conn.execute(NAMED).fetchall():
-            named[ig_user_id].append(at)
-        return self._named((story for story in lost if not self._is_told(story, named[story.ig_user_id])), ())
+        """The stories of which neither the coverage of their days says why, nor ledger or connection at their end."""
+        told: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+        for query in (NAMED, TROUBLED):
+            for ig_user_id, since, until in self._conn.execute(query).fetchall():
+                told[ig_user_id].append((since, until))
+        return self._named((story for story in lost if not self._is_told(story, told[story.ig_user_id])), ())
 
-    def _is_told(self, story: Story, named: Iterable[datetime]) -> bool:
+    def _is_told(self, story: Story, told: Iterable[tuple[datetime, datetime]]) -> bool:
         days = _days(story.posted_at, story.expires_at)
         if any(self._gaps.get((story.ig_user_id, day), (0, None))[1] for day in days):
             return True
-        return any(story.expires_at - LAST_MINUTES <= at < story.expires_at for at in named)
+        return any(since < story.expires_at and story.expires_at - LAST_MINUTES <= until for since, until in told)
 
     def _wrong_causes(self) -> Iterable[str]:
         for (ig_user_id, day), (minutes, cause) in sorted(self._gaps.items()):

@@ -1,16 +1,11 @@
 """What the API served, as the sandbox's journal tells it, held against what has landed."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
 
 import psycopg
 
+from soaking.blocked import Blocked, Call
 from soaking.checks import Check
-from soaking.schedule import APP_REST
-from storykeep.clock import parse_time
-
-Call = Mapping[str, Any]
 
 TABLE = """
 create schema soak authorization current_user;
@@ -23,6 +18,8 @@ create unlogged table soak.served (
     shown text [] not null
 );
 """
+
+COLUMNS = ("at", "endpoint", "ig_user_id", "object_id", "asked", "shown")
 
 # Each with an account, a story where it is about one, and when it was served.
 LOST_READINGS = """
@@ -56,51 +53,32 @@ order by 3, 2
 
 
 class Served:
-    """Keeps, of each part of the journal, what was served, and counts the calls that came while a pool was blocked.
+    """Keeps what was served, as one part of the journal after the other tells it.
 
-    `flavours` are by IG user id. A call at the very moment at which the block was told may have been under way.
+    `flavours` are by IG user id; `conn` is in autocommit mode and may make a schema.
     """
 
     def __init__(self, conn: psycopg.Connection, flavours: Mapping[str, str]) -> None:
         self._conn = conn
-        self._flavours = flavours
-        self._blocks: dict[str, tuple[datetime, datetime]] = {}
+        self._blocked = Blocked(flavours)
         self.calls = 0
-        self.too_early: list[str] = []
         conn.execute(TABLE)
 
     def take(self, calls: Iterable[Call], killed: frozenset[str] = frozenset()) -> None:
         """Take in a part of the journal. What was told to the accounts in `killed` nobody has heard to the end."""
         kept = []
         for call in calls:
-            at, ig_user_id = parse_time(call["at"]), call["ig_user_id"]
             self.calls += 1
+            ig_user_id = call["ig_user_id"]
             if ig_user_id is None:
                 continue
-            self._look(call, at, ig_user_id, is_heard=ig_user_id not in killed)
-            if (
-                call["outcome"] == "answered"
-                and call["endpoint"] in ("stories", "insights")
-                and ig_user_id not in killed
-            ):
-                kept.append((at, call["endpoint"], ig_user_id, call["object_id"], call["asked"], call["shown"]))
-        with self._conn.cursor() as cursor, cursor.copy("copy soak.served from stdin") as copy:
+            is_heard = ig_user_id not in killed
+            self._blocked.look(call, is_heard=is_heard)
+            if is_heard and call["outcome"] == "answered" and call["endpoint"] in ("stories", "insights"):
+                kept.append([call[column] for column in COLUMNS])
+        with self._conn.cursor() as cursor, cursor.copy(f"copy soak.served ({', '.join(COLUMNS)}) from stdin") as copy:
             for row in kept:
                 copy.write_row(row)
-
-    def _look(self, call: Call, at: datetime, ig_user_id: str, *, is_heard: bool) -> None:
-        """Whether this call should not have been made, and what its answer forbids."""
-        app = f"app:{self._flavours[ig_user_id]}"
-        for pool in (ig_user_id, app):
-            since, until = self._blocks.get(pool, (at, at))
-            if since < at < until:
-                self.too_early.append(f"{call['endpoint']} of {ig_user_id} at {at:%d %b %H:%M}")
-        if not is_heard:
-            return
-        if call["outcome"] == "throttle":
-            self._blocks[ig_user_id] = (at, at + timedelta(minutes=call["wait_minutes"]))
-        if call["outcome"] == "app_throttle":
-            self._blocks[app] = (at, at + APP_REST)
 
     def checks(self) -> list[Check]:
         """That everything served is in raw, and that blocked pools were left alone."""
@@ -108,7 +86,7 @@ class Served:
             self._check("readings that were served are in raw", LOST_READINGS, "endpoint = 'insights'"),
             self._check("listings that were served are in raw", LOST_LISTINGS, "endpoint = 'stories'"),
             self._check("stories that were shown are in raw", LOST_STORIES, "endpoint = 'stories' and shown <> '{}'"),
-            Check("calls left a throttled pool alone", self.calls, tuple(self.too_early)),
+            Check("calls leave a throttled pool alone", self.calls, tuple(self._blocked.too_early)),
         ]
 
     def _check(self, what: str, query: str, of: str) -> Check:

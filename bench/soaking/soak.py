@@ -1,9 +1,12 @@
 """One soak from an empty warehouse to its checks."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -63,11 +66,7 @@ def soak(world: World, stack: LocalStack, step: Step) -> Outcome:
     upgrade(stack.settings)
     settings, superuser = settings_of(stack), stack.postgres.superuser
     warehouse = replace(superuser, database=settings.warehouse.database)
-    accounts = connected_accounts(stack)
-    whom = [
-        Account(row["ig_user_id"], row["login_flavour"]) for row in accounts if row["ig_user_id"] not in _first(stack)
-    ]
-    plan = schedule(world.seed, START, world.end - START, whom, settings.shards)
+    plan = schedule(world.seed, START, world.end - START, _untroubled(stack), settings.shards)
     with connect(warehouse) as owner:
         owner.autocommit = True
         told, checks = _pass_time(world, stack, settings, plan, owner, step)
@@ -113,7 +112,7 @@ def _pass_time(
     return told, [Check("ticks end well, whatever befalls them", crew.ticks, tuple(crew.failures)), *served.checks()]
 
 
-def _first(stack: LocalStack) -> set[str]:
-    """The accounts that have troubles of their own."""
-    lines = stack.ask_sandbox("accounts.csv").text.splitlines()[1 : TROUBLED + 1]
-    return {line.split(",")[1] for line in lines}
+def _untroubled(stack: LocalStack) -> list[Account]:
+    """The accounts to which nothing has happened yet."""
+    rows = csv.DictReader(io.StringIO(stack.ask_sandbox("accounts.csv").text))
+    return [Account(row["ig_user_id"], row["login_flavour"]) for row in islice(rows, TROUBLED, None)]
