@@ -28,7 +28,7 @@ class Entry:
     object_id: str
     asked: str
     outcome: str
-    wait_minutes: int | None
+    wait_minutes: int
     shown: tuple[str, ...]
 
     def row(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Journal:
                 object_id=call.segments[0] if call.segments else "",
                 asked=_asked(call),
                 outcome=outcome,
-                wait_minutes=error.retry_minutes if error else None,
+                wait_minutes=error.retry_minutes if error else 0,
                 shown=_ids(reply) if endpoint == "stories" and outcome == ANSWERED else (),
             )
         )

@@ -27,10 +27,10 @@ def test_the_journal_tells_what_became_of_each_call_from_when_it_is_begun(world)
         (call["endpoint"], call["object_id"], call["asked"], call["outcome"], call["wait_minutes"]) for call in calls
     ]
     assert told == [
-        ("stories", owner, "", "answered", None),
-        ("insights", shown[0], "views", "answered", None),
+        ("stories", owner, "", "answered", 0),
+        ("insights", shown[0], "views", "answered", 0),
         ("insights", shown[0], "navigation/story_navigation_action_type", "throttle", 40),
-        ("node", "17999", "", "error_100", None),
+        ("node", "17999", "", "error_100", 0),
     ]
     assert [call["shown"] for call in calls] == [shown, [], [], []]
     world.control("DELETE", "journal")
@@ -44,11 +44,11 @@ def test_nobody_was_answered_by_what_broke_off(world, kind):
     item = f"{account['ig_user_id']}/stories?access_token={account['access_token']}"
     world.control("POST", "journal")
     world.control("POST", "faults", [{"kind": kind, "endpoint": "stories", "times": 1}])
-    world.items([item, item])
+    world.batch([item, item])
     assert [call["outcome"] for call in kept(world)] == [kind, "answered"]
     world.control("POST", "journal")
     world.control("POST", "faults", [{"kind": "cut", "endpoint": "batch", "times": 1}])
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         world.batch([item])
-    world.items([item])
+    world.batch([item])
     assert [call["outcome"] for call in kept(world)] == ["cut", "answered"]

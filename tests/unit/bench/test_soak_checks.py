@@ -12,7 +12,7 @@ FLAVOURS = {"a": "facebook", "b": "facebook", "c": "instagram"}
 
 
 def call(whose: str, minute: int, outcome: str = "answered") -> dict[str, Any]:
-    wait = 30 if outcome == "throttle" else None
+    wait = 30 if outcome == "throttle" else 0
     at = f"2026-11-05T20:{minute:02}:00Z"
     return {"at": at, "endpoint": "stories", "ig_user_id": whose, "outcome": outcome, "wait_minutes": wait}
 
