@@ -20,7 +20,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up down bench test lint format lock clean
+.PHONY: help install install-dev demo up down bench soak test lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ down: install ## stop whatever a demo left running
 
 bench: install-dev ## every promised figure against its alternative, and the two plots; a quarter of an hour
 	$(BIN)/python bench/bench.py $(BENCH_ARGS)
+
+soak: install-dev ## a simulated week of 1,000 accounts with everything that goes wrong, checked to the last row
+	$(BIN)/python bench/soak.py $(SOAK_ARGS)
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

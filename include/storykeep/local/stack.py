@@ -94,7 +94,12 @@ class LocalStack:
 
     def set_sandbox_clock(self, **to: str | float) -> None:
         """Move the sandbox's clock: `now`, `advance` or `speed`."""
-        requests.post(f"{self.control_url}/clock", json=to, timeout=REQUEST_SECONDS).raise_for_status()
+        self.tell_sandbox("clock", to)
+
+    def tell_sandbox(self, what: str, body: Any = None, *, method: str = "POST") -> None:
+        """Change one of the sandbox's controls, such as `faults`."""
+        url = f"{self.control_url}/{what}"
+        requests.request(method, url, json=body, timeout=REQUEST_SECONDS).raise_for_status()
 
     @property
     def control_url(self) -> str:

@@ -24,6 +24,7 @@ from storykeep.sandbox.errors import (
 )
 from storykeep.sandbox.faults import Fault, Faults, Struck, mar, spoil
 from storykeep.sandbox.fields import Field
+from storykeep.sandbox.journal import Journal
 from storykeep.sandbox.log import Log
 from storykeep.sandbox.routes import KINDS, ROUTES
 from storykeep.sandbox.tokens import INSIGHTS_SCOPE, Grant
@@ -62,7 +63,7 @@ class Api:
 
     def __init__(self, state: State, clock: VirtualClock) -> None:
         self.state, self.clock = state, clock
-        self.log, self.faults = Log(), Faults(state.world.seed)
+        self.log, self.journal, self.faults = Log(), Journal(), Faults(state.world.seed)
         self._usage = Usage(state.world)
         self._traces = itertools.count(1)
 
@@ -77,6 +78,7 @@ class Api:
         mar(reply, fault)
         reply.headers += self._usage_headers(call, target.route, account, error, now)
         self.log.count(target.endpoint, ig_user_id, len(reply.body), in_batch=in_batch)
+        self.journal.note(call, target.endpoint, ig_user_id, now, reply, fault, error)
         return reply
 
     def refuse(self, error: ApiError, host: Flavour) -> Reply:

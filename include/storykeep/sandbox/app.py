@@ -68,6 +68,7 @@ class App:
             await self._send_media(send, path, params)
         else:
             reply = self._graph(host, scope, params, body)
+            self._api.journal.sent(reply)
             if reply.delay:
                 await asyncio.sleep(reply.delay)
             await self._write(send, reply)

@@ -1,4 +1,4 @@
-"""The control endpoints under /_sandbox/: clock, truth, log, import files, faults, grants, dialog, switches."""
+"""The controls under /_sandbox/: clock, truth, log, journal, import files, faults, grants, dialog, switches."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from storykeep.sandbox.world.sign_ins import Answer
 from storykeep.sandbox.world.truth import truth
 
 PREFIX = "/_sandbox/"
+_JSON_TYPE = "application/json; charset=UTF-8"
 _ROWS_AT_ONCE = 50  # some milliseconds of work
 
 
@@ -48,6 +49,9 @@ class Control:
             ("GET", "truth"): lambda params, body: self._truth(params),
             ("GET", "log"): lambda params, body: _json(api.log.report()),
             ("DELETE", "log"): lambda params, body: self._clear_log(),
+            ("GET", "journal"): lambda params, body: self._journal(),
+            ("POST", "journal"): lambda params, body: self._begin_journal(),
+            ("DELETE", "journal"): lambda params, body: self._end_journal(),
             ("GET", "accounts.csv"): lambda params, body: self._accounts(),
             ("GET", "campaigns.yaml"): lambda params, body: Reply(200, campaigns_yaml(campaigns), "application/yaml"),
             ("GET", "faults"): lambda params, body: _json(api.faults.report()),
@@ -90,7 +94,7 @@ class Control:
     def _truth(self, params: Mapping[str, str]) -> Stream:
         at = parse_time(params["at"], where="/_sandbox/truth") if "at" in params else self._api.clock.now()
         check_year(at)
-        return Stream("application/json; charset=UTF-8", _object(truth(self._api.state.stories, self._tokens, at)))
+        return Stream(_JSON_TYPE, _object(truth(self._api.state.stories, self._tokens, at)))
 
     def _accounts(self) -> Stream:
         lines = accounts_csv(self._api.state.world, self._tokens)
@@ -99,6 +103,17 @@ class Control:
     def _clear_log(self) -> Reply:
         self._api.log.clear()
         return _json(self._api.log.report())
+
+    def _journal(self) -> Stream:
+        return Stream(_JSON_TYPE, _object({"at": _iso(self._api.clock.now()), "calls": self._api.journal.rows()}))
+
+    def _begin_journal(self) -> Reply:
+        self._api.journal.begin()
+        return _json({"calls": []})
+
+    def _end_journal(self) -> Reply:
+        self._api.journal.end()
+        return _json({"calls": []})
 
     def _set_faults(self, body: bytes) -> Reply:
         self._api.faults.replace([Fault.read(item) for item in _read(body, list, "faults")])
