@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from storykeep import cli
+from storykeep.commands.options import clock_of, duration
 from storykeep.errors import StorykeepError
 
 SECRET = "marker-s3cr3t"
@@ -147,17 +148,17 @@ def test_a_malformed_setting_is_one_line_without_the_secret(
     [("30s", timedelta(seconds=30)), ("5m", timedelta(minutes=5)), ("12h", timedelta(hours=12))],
 )
 def test_a_length_of_time_has_a_unit(text: str, length: timedelta) -> None:
-    assert cli._duration(text) == length
+    assert duration(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "0m", "-5m", "5d", "1.5h", "²m", "1" + "0" * 30 + "h"])
 def test_what_is_no_length_of_time_is_said(text: str) -> None:
     with pytest.raises(StorykeepError) as raised:
-        cli._duration(text)
+        duration(text)
     assert str(raised.value) == f"--every: {text!r} is no length of time -> write it like 30s, 5m or 1h"
 
 
 def test_at_stops_the_clock_and_without_it_the_machine_tells_the_time() -> None:
     at = datetime(2026, 11, 5, tzinfo=UTC)
-    assert cli._clock(at)() == at
-    assert abs(cli._clock(None)() - datetime.now(UTC)) < timedelta(minutes=1)
+    assert clock_of(at)() == at
+    assert abs(clock_of(None)() - datetime.now(UTC)) < timedelta(minutes=1)

@@ -1,0 +1,42 @@
+"""`storykeep build` and `storykeep maintain`: from raw to the marts, and their upkeep."""
+
+from typing import Annotated
+
+import typer
+
+from storykeep.commands.options import At, clock_of
+from storykeep.commands.screen import console
+from storykeep.settings import Settings
+
+marts = typer.Typer()
+
+
+@marts.command()
+def build(
+    at: At = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Make every table from raw, not only what is new.")] = False,
+) -> None:
+    """Check the new rows, build the marts with dbt, check them and publish them: what build_marts does."""
+    from storykeep.transform.build import build_marts
+
+    for what, count in build_marts(Settings.from_env(), clock_of(at)(), anew=anew).items():
+        console.print(f"{what}: {count}")
+
+
+@marts.command()
+def maintain(
+    at: At = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Compare with a rebuild from raw even if not due.")
+    ] = False,
+) -> None:
+    """Prove the marts once a week, drop old raw days if STORYKEEP_RETENTION_DAYS says so, prune the Data Docs.
+
+    Exactly what maintain_warehouse does. Exit status 1 when the marts differ from their rebuild from raw.
+    """
+    from storykeep.maintenance.maintain import maintain as run_maintain
+
+    clock = clock_of(at)
+    done = run_maintain(Settings.from_env(), clock, f"maintain-{clock():%Y-%m-%dT%H:%M:%SZ}", rebuild=rebuild)
+    for what, count in done.items():
+        console.print(f"{what}: {count}")
