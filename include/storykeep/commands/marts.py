@@ -30,7 +30,7 @@ def maintain(
         bool, typer.Option("--rebuild", help="Compare with a rebuild from raw even if not due.")
     ] = False,
 ) -> None:
-    """Prove the marts once a week, drop old raw days if STORYKEEP_RETENTION_DAYS says so, prune the Data Docs.
+    """Prove the marts once a week, delete what is not to be kept, prune the Data Docs.
 
     Exactly what maintain_warehouse does. Exit status 1 when the marts differ from their rebuild from raw.
     """
