@@ -13,11 +13,12 @@ from storykeep.accounts.registry import (
     find_account,
     import_accounts,
     list_accounts,
+    pools_of_captured,
 )
 from storykeep.accounts.rows import COLUMNS
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks
 from storykeep.errors import StorykeepError
+from storykeep.settings import FLAVOURS
 
 pytestmark = pytest.mark.integration
 
@@ -46,12 +47,12 @@ def test_who_is_not_automatic_is_neither_captured_nor_refreshed_until_resumed(
 ) -> None:
     assert set_mode(people, NORA, mode, "ida", NOW)
     assert asked(people, vault) == {"omar"}
-    assert set(clocks.connected(people)) == {OMAR}
+    assert set(pools_of_captured(people, FLAVOURS)) == {OMAR}
     with pytest.raises(StorykeepError, match=f"@nora: it is not read: {mode} -> .*storykeep accounts resume nora"):
         connection_of(people, vault, "@nora")
     assert set_mode(people, NORA, Mode.AUTOMATIC, "ida", NOW + timedelta(hours=1))
     assert asked(people, vault) == {"nora", "omar"}
-    assert set(clocks.connected(people)) == {NORA, OMAR}
+    assert set(pools_of_captured(people, FLAVOURS)) == {NORA, OMAR}
     assert connection_of(people, vault, "nora").username == "nora"
 
 

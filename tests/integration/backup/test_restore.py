@@ -91,7 +91,7 @@ def test_a_database_that_is_not_empty_is_refused_and_left_alone(
         restore(warehouse, small)
     assert str(caught.value) == (
         f"database '{warehouse.warehouse.database}': a dump goes into an empty database only, and this one has"
-        " schema app, schema build, schema intermediate, schema marts, schema raw and 1 more"
+        " schema app, schema build, schema build_check, schema intermediate, schema intermediate_check and 4 more"
         " -> drop it, or name a new one in AIRFLOW_CONN_WAREHOUSE and AIRFLOW_CONN_WAREHOUSE_ADMIN"
     )
     assert admin.execute("select brand_id from app.brands").fetchall() == [("b1",)]
