@@ -1,6 +1,6 @@
 """Connections to the warehouse, each in the one role that its part of the house needs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -12,9 +12,20 @@ from storykeep.settings import PostgresSettings
 Role = Literal["storykeep_owner", "storykeep_ingest", "storykeep_transform"]
 
 CONNECT_SECONDS = 10
+# A host that vanished without a word is given up after so long; left to itself, the kernel waits for up to two hours.
+VANISHED_SECONDS = 25
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": VANISHED_SECONDS * 1000,  # while it owes us a receipt
+    "keepalives_idle": 10,  # while we wait for it
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 # SQLSTATEs, or how their classes begin, by which a server says that it cannot work now: connection, resources (full
 # disk, too many connections), shutting down or starting, its own system's errors, and a replica that takes no writes.
 AWAY = ("08", "53", "57P", "58", "25006")
+# By which it says that another try will do: it gave way to another (a deadlock), or did not get a lock, or was stopped.
+PASSING = ("40", "55P03", "57014")
 
 
 class WarehouseAwayError(StorykeepError):
@@ -26,6 +37,11 @@ def is_outage(error: psycopg.Error) -> bool:
     if error.sqlstate is None:  # it comes from libpq: there is no connection any more
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(AWAY)
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether the same may be told to Postgres again later, since nothing is wrong with it."""
+    return is_outage(error) or (error.sqlstate or "").startswith(PASSING)
 
 
 def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Connection:
@@ -42,9 +58,9 @@ def connect(postgres: PostgresSettings, role: Role | None = None) -> psycopg.Con
             user=postgres.user,
             password=postgres.password.get_secret_value(),
             dbname=postgres.database,
-            connect_timeout=CONNECT_SECONDS,
             options="-c timezone=UTC",
             application_name=role or "storykeep",
+            **PATIENCE,
             **postgres.tls,
         )
         conn = psycopg.connect(address)

@@ -17,6 +17,7 @@ import requests
 from cryptography.fernet import Fernet
 from psycopg import sql
 
+from storykeep.capture import snapshot
 from storykeep.clock import system_clock
 from storykeep.local.postgres import EmbeddedPostgres, uri
 from storykeep.sandbox.serve import Running, sandbox
@@ -217,6 +218,21 @@ def test_a_creators_wish_is_kept_and_shown(connected: Shell, accounts: list[dict
     assert connected.run("accounts", "resume", username).out == f"{username} is automatic\n"
     said = connected.all("select mode, author = 'ida' from app.capture_modes order by since")
     assert said == [("paused", True), ("manual", False), ("automatic", False)]
+
+
+@pytest.mark.parametrize("wish", ["pause", "manual", "disconnect"])
+def test_who_is_to_be_left_alone_is_so_at_once_even_if_postgres_goes_away(connected: Shell, wish: str) -> None:
+    assert connected.run("tick").status == 0
+    spool = connected.folder / "work" / "spool"
+    asked = snapshot.read(spool, shard=0, shards=1)
+    assert asked is not None
+    username = min(one.username for one in asked.connections.values())
+    assert connected.run("accounts", wish, username).status == 0
+    now_asked = snapshot.read(spool, shard=0, shards=1)
+    assert now_asked is not None
+    left_out = asked.connections.keys() - now_asked.connections.keys()
+    assert [asked.connections[account_id].username for account_id in left_out] == [username]
+    assert now_asked.stories.keys() == asked.stories.keys()
 
 
 def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts: list[dict[str, str]]) -> None:

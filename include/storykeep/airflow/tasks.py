@@ -33,8 +33,8 @@ def capture_shard(shard: int) -> dict[str, int]:
 
 
 def skip_unless_landed(counts: Iterable[dict[str, int]]) -> None:
-    """Skip, and so emit no asset event, when the tick landed nothing."""
-    if not any(shard.get("rows") for shard in counts):
+    """Skip, and so emit no asset event, when the tick landed nothing, neither of its own nor of the spool."""
+    if not any(shard.get("rows") or shard.get("drained") for shard in counts):
         raise AirflowSkipException("nothing was due, so there is nothing to build")
 
 

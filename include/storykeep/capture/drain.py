@@ -1,14 +1,14 @@
-"""Lands what was spooled while the warehouse was away, oldest first."""
+"""Lands what was spooled while the warehouse was away, oldest run first."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
-from storykeep.accounts.connections import held
+from storykeep.accounts.connections import Held, held
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.states import State
 from storykeep.capture import notices, spool
@@ -19,7 +19,7 @@ from storykeep.capture.tick import Tick
 from storykeep.clock import fixed_clock
 from storykeep.landing import runs
 from storykeep.landing.runs import Run
-from storykeep.warehouse import is_outage
+from storykeep.warehouse import first_line, is_outage, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -27,82 +27,112 @@ log = logging.getLogger(__name__)
 LOCK = 5_701_944_028
 
 
-def drain(tick: Tick, place: Path) -> list[Path]:
-    """Land every record of the spool and remove it; returns the files that could not be landed and were set aside.
+def drain(tick: Tick, place: Path, until: datetime) -> list[Path]:
+    """Land what waits in the spool and remove it; returns the files that stay since something is wrong with them.
 
-    Each record is one transaction, with the keys and times of when it came, so that one which is landed twice lands
-    once. What there is no time for waits for the next tick. Raises psycopg.Error when Postgres goes away.
+    Everything has the keys and times of when it came, so that what is landed twice lands once. No run is begun at
+    `until` or later: the next tick goes on. Raises psycopg.Error when Postgres goes away.
     """
+    damaged: list[Path] = []
     with _alone(tick.conn) as is_mine:
-        if not is_mine:
-            return []
-        everybody = _connections(tick.conn)
-        pasts: dict[str, Past] = {}
-        damaged = []
-        for path in spool.files(place):
-            if tick.is_over():
+        everybody = {one.account_id: one for one in held(tick.conn)} if is_mine else {}
+        for paths in spool.by_run(place) if is_mine else ():
+            if tick.clock() >= until:
                 break
             try:
-                tick.run.counts["drained"] += _land(tick, spool.read(path), pasts, everybody)
-                path.unlink()
-            except Exception as error:  # one file that nobody can read must not stop the others, or capture
-                if isinstance(error, psycopg.Error) and is_outage(error):
+                _drain_run(tick, paths, everybody, damaged)
+            except psycopg.Error as error:
+                if is_outage(error):
                     raise
-                damaged.append(spool.set_aside(path))
-                log.error("%s: set aside, since it cannot be landed: %s", damaged[-1], error)
-        for past in pasts.values():
-            past.tick.connections = everybody
-            notices.keep_refused(past.tick)
+                log.warning("what waits in the spool is left to the next tick: %s", first_line(error))
+                break
     return damaged
 
 
-def _land(tick: Tick, record: Record, pasts: dict[str, Past], everybody: Mapping[str, Connection]) -> int:
-    """Land a record; returns how many answers it had."""
-    if record.run_id not in pasts:
-        pasts[record.run_id] = Past(
-            Tick(
-                conn=tick.conn,
-                clients={},
-                clock=fixed_clock(record.at),
-                run=Run(record.run_id, record.clock_at),
-                connections={},
-                memory=tick.memory,
-            )
+def _drain_run(tick: Tick, paths: Sequence[Path], everybody: Mapping[str, Held], damaged: list[Path]) -> None:
+    """Land what came of one run. Its files go together, as a page of a listing lands upon those before it."""
+    past: Past | None = None
+    landed: dict[Path, datetime] = {}
+    for path in paths:
+        try:
+            record = spool.read(path)
+            past = past or _past(tick, record)
+            _land(past, record, everybody)
+            landed[path] = record.at
+        except Exception as error:  # one file that nobody can read must not stop the others, or capture
+            if isinstance(error, psycopg.Error) and is_passing(error):
+                raise
+            damaged.append(_set_aside(path, error))
+    if past is not None and landed:
+        past.tick.connections = {one.account_id: _connection(one, None) for one in everybody.values()}
+        notices.keep_refused(past.tick)
+        runs.write_later(tick.conn, "capture", past.tick.run, max(landed.values()))
+        tick.run.counts["drained"] += past.tick.run.counts["calls"]
+    damaged += [path for path in landed if not _is_removed(path)]
+
+
+def _past(tick: Tick, record: Record) -> Past:
+    return Past(
+        Tick(
+            conn=tick.conn,
+            clients={},
+            clock=fixed_clock(record.at),
+            run=Run(record.run_id, record.clock_at),
+            connections={},
+            memory=tick.memory,
         )
-    past = pasts[record.run_id]
+    )
+
+
+def _land(past: Past, record: Record, everybody: Mapping[str, Held]) -> None:
+    concerned = {*record.unlisted, *(answer.key.account_id for answer in record.answers)}
     past.tick.connections = {
-        account_id: _as_asked(everybody[account_id], record.tokens.get(account_id))
-        for account_id in {*record.unlisted, *(answer.key.account_id for answer in record.answers)}
-        if account_id in everybody
+        account_id: _connection(everybody[account_id], record.tokens.get(account_id))
+        for account_id in concerned & everybody.keys()
+        if _may_be_kept(everybody[account_id], record.at)
     }
-    past.tick.run.counts["calls"] += len(record.answers)
     past.land(record)
-    runs.write_later(tick.conn, "capture", past.tick.run, record.at)
-    return len(record.answers)
+    past.tick.run.counts["calls"] += len(record.answers)
 
 
-def _connections(conn: psycopg.Connection) -> dict[str, Connection]:
-    """Whose answers may be kept: everybody who is known, except those whose every trace was to go."""
-    return {
-        one.account_id: Connection(
-            one.account_id,
-            one.ig_user_id,
-            one.username,
-            one.login_flavour,
-            NO_TOKEN,
-            one.token_encrypted or b"",
-            one.status,
-            can_read_insights=True,
-        )
-        for one in held(conn)
-        if one.state is not State.PURGED
-    }
+def _may_be_kept(one: Held, at: datetime) -> bool:
+    """Whether its creator had not said goodbye when the answers came, and has not asked since that nothing be kept."""
+    return one.state is not State.PURGED and not (one.state is State.DISCONNECTED and one.status_since <= at)
 
 
-def _as_asked(connection: Connection, mark: str | None) -> Connection:
+def _connection(one: Held, mark: str | None) -> Connection:
     """The connection as it was when it was asked with: a verdict over an old token touches no newer one."""
-    is_same = mark_of(connection.token_encrypted) == mark
-    return connection if is_same else replace(connection, token_encrypted=b"")
+    token = one.token_encrypted or b""
+    return Connection(
+        one.account_id,
+        one.ig_user_id,
+        one.username,
+        one.login_flavour,
+        NO_TOKEN,
+        token if mark_of(token) == mark else b"",
+        one.status,
+        can_read_insights=True,
+    )
+
+
+def _set_aside(path: Path, error: Exception) -> Path:
+    """Take a file out of the way, if that is possible; returns what it is called now."""
+    try:
+        aside = spool.set_aside(path)
+    except OSError as trouble:
+        log.error("%s: can neither be landed (%s) nor set aside (%s)", path, error, trouble)
+        return path
+    log.error("%s: set aside, since it cannot be landed: %s", aside, error)
+    return aside
+
+
+def _is_removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError as error:
+        log.error("%s: has landed, but cannot be removed: %s", path, error)
+        return False
+    return True
 
 
 @contextmanager

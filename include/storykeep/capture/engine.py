@@ -13,7 +13,7 @@ from storykeep.accounts import registry
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection, Unreadable
 from storykeep.accounts.vault import Vault
-from storykeep.capture import notices, skew, snapshot, spool
+from storykeep.capture import notices, private_file, skew, snapshot, spool
 from storykeep.capture.away import AwayTick, away_tick, carried_on
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.drain import drain
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # The part of a tick after which it begins nothing more, so that it has ended when the next one is due.
 BEGIN_WITHIN = 0.9
+# The part of a tick after which it leaves what waits in the spool to the next one: what is live comes first.
+DRAIN_WITHIN = 0.5
 # How many handles a message names.
 NAMED = 50
 
@@ -65,14 +67,14 @@ def capture(
             if spool.files(place):
                 # What is in the spool is safe, and can wait for these.
                 read_stories(tick, _due(tick, settings).sweeps, are_sweeps=True)
-                damaged = drain(tick, place)
+                damaged = drain(tick, place, run.clock_at + DRAIN_WITHIN * settings.tick)
                 tick = _tick(conn, settings, clients, clock, run, shard, shards)  # some connections may have ended
             _work(tick, settings)
             notices.keep_refused(tick)
             skew.keep(tick)
-            if tick.lost:  # nor will the next tick ask them
-                connections, _ = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
-                tick.memory.connections = snapshot.locked(connections)
+            # Without Postgres, too, nobody is asked whose connection ended or who was paused during this tick.
+            connections, _ = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
+            tick.memory.connections = snapshot.locked(connections)
             log.info("%s: %s", run.run_id, summary(run))
     except psycopg.Error as error:
         if not is_outage(error):
@@ -174,7 +176,17 @@ def _tick(
         memory=snapshot.load(conn, connections.values(), run.clock_at),
     )
     tick.look(connections)
+    place = spool.folder(settings)
+    if spool.files(place):
+        _recall_pools(tick, place)
     return tick
+
+
+def _recall_pools(tick: Tick, place: Path) -> None:
+    """Take in how the pools stood when ticks last ended: of those that rest, some replies may wait in the spool."""
+    tick.memory.heard(snapshot.pools(place))
+    names = {name for account_id in tick.connections for name in tick.pools_of(account_id)}
+    tick.standing.add(tick.memory.standing(names, tick.clock()))
 
 
 def _end_of(run: Run, settings: Settings) -> datetime:
@@ -208,9 +220,12 @@ def _work_away(tick: AwayTick, settings: Settings, away: WarehouseAwayError, sha
 
 def _remember(tick: Tick, place: Path, shard: int, shards: int) -> None:
     """Leave on the disk what the next tick needs if Postgres is away then; that this fails stops nothing now."""
+    # What waits in the spool still is not in the clocks of the warehouse.
+    known_until = spool.waiting(place).oldest or tick.clock()
     try:
-        snapshot.write(place, tick.memory, tick.clock(), shard=shard, shards=shards)
+        snapshot.write(place, tick.memory, known_until, shard=shard, shards=shards)
         snapshot.forget_others(place, shards)
+        private_file.clear_leftovers(place)
     except StorykeepError as error:
         log.warning("without Postgres the next tick could do nothing: %s", error)
 
@@ -218,7 +233,7 @@ def _remember(tick: Tick, place: Path, shard: int, shards: int) -> None:
 def _raise_damaged(damaged: Sequence[Path]) -> None:
     if damaged:
         raise StorykeepError(
-            f"replies that waited for Postgres cannot be landed and were set aside: {len(damaged)} of its files",
+            f"replies that waited for Postgres cannot be landed, or not removed: {len(damaged)} of the files",
             where=str(damaged[0]),
             remedy="the log says why; a file that is mended is landed by the next tick once .bad is off its name",
         )

@@ -34,9 +34,10 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-
 
 @dataclass
 class Listing:
-    """An account's listing so far: content hash by story id."""
+    """An account's listing so far: content hash by story id. It proves nothing unless it `is_whole`."""
 
     nodes: dict[str, str] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 @dataclass
@@ -125,7 +126,7 @@ def _take(tick: Tick, answer: Answer, listing: Listing, chunk: _Chunk) -> None:
         chunk.failed.append(key_of(answer.ask).account_id)
     elif following is not None:
         chunk.next_pages.append(following)
-    else:
+    elif listing.is_whole:
         chunk.rows.append(_complete(tick, answer, listing))
         chunk.complete.append(key_of(answer.ask).account_id)
 

@@ -88,6 +88,14 @@ class Memory:
             newest = percent if now >= known.updated_at else known.usage_percent
             self.pools[name] = PoolClock(newest, max(until, default=None), max(now, known.updated_at))
 
+    def heard(self, pools: Mapping[str, PoolClock]) -> None:
+        """Take in what is known of pools elsewhere: the newest figure and the longest rest count."""
+        for name, other in pools.items():
+            known = self.pools.get(name, other)
+            until = [at for at in (known.blocked_until, other.blocked_until) if at is not None]
+            newest = max(known, other, key=lambda one: one.updated_at)
+            self.pools[name] = replace(newest, blocked_until=max(until, default=None))
+
     def account_clocks(self, account_ids: Iterable[str]) -> list[AccountClock]:
         """The clocks of these accounts. When they use to post is known as of when the warehouse went away."""
         return [self.accounts.get(account_id, AccountClock(account_id, None)) for account_id in account_ids]

@@ -55,7 +55,7 @@ def load(conn: psycopg.Connection, story_ids: Collection[str]) -> dict[str, set[
 
 
 def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> None:
-    """Remember what these answers refuse; each was asked for one name."""
+    """Remember what these answers refuse, of stories that were not purged; each was asked for one name."""
     found = {(key_of(one.ask).story_id, *names(group_of(one.ask))): one.error for one in refusals}
     if not found:
         return
@@ -65,6 +65,9 @@ def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> 
         select new.*, %s
         from unnest(%s::text [], %s::text [], %s::integer [], %s::integer [])
             as new (media_id, metric, error_code, error_subcode)
+        where not exists (
+            select from app.tombstones where story_hash = encode(sha256(convert_to(new.media_id, 'UTF8')), 'hex')
+        )
         order by new.media_id, new.metric
         on conflict (media_id, metric) do nothing
         """,

@@ -9,7 +9,6 @@ from storykeep.capture.reading import land_readings
 from storykeep.capture.spooled import Record, restored
 from storykeep.capture.tick import Tick
 from storykeep.clock import fixed_clock
-from storykeep.graph.client import Answer
 
 
 @dataclass
@@ -31,11 +30,9 @@ class Past:
         answers = [restored(one) for one in known]
         if unlisted := [account_id for account_id in record.unlisted if account_id in self.tick.connections]:
             land_throttled(self.tick, unlisted)
-        if listed := [answer for answer in answers if not key_of(answer.ask).story_id and self._follows(answer)]:
+        if listed := [answer for answer in answers if not key_of(answer.ask).story_id]:
+            for answer in listed:  # without the pages before it, a page would pass for the whole listing
+                self._listings.setdefault(key_of(answer.ask).account_id, Listing(is_whole=False))
             land_listings(self.tick, listed, self._listings, self._of_listings)
         if read := [answer for answer in answers if key_of(answer.ask).story_id]:
             land_readings(self.tick, read, self._of_readings)
-
-    def _follows(self, answer: Answer) -> bool:
-        """Whether the pages before this one are known: without them it would pass for the whole listing."""
-        return "after" not in answer.ask.params or key_of(answer.ask).account_id in self._listings

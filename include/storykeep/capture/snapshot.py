@@ -55,13 +55,28 @@ def read(folder: Path, *, shard: int, shards: int) -> Memory | None:
     paths = sorted(folder.glob("plan-*.json"))
     if not paths:
         return None
-    found = Memory()
-    for other in sorted(map(_read, paths), key=lambda one: one.at or datetime.min.replace(tzinfo=UTC)):
-        _merge(found, other)
+    found = _all_of(paths)
     found.connections = {
         account_id: one for account_id, one in found.connections.items() if shard_of(account_id, shards) == shard
     }
     return found
+
+
+def pools(folder: Path) -> dict[str, PoolClock]:
+    """How pools stood when ticks last left something here; nothing when that cannot be read."""
+    try:
+        return _all_of(folder.glob("plan-*.json")).pools
+    except StorykeepError as error:
+        log.warning("%s", error)
+        return {}
+
+
+def forget(folder: Path, account_id: str) -> None:
+    """See to it that no tick without Postgres asks an account. Raises StorykeepError when that is not possible."""
+    for path in folder.glob("plan-*.json"):
+        memory = _read(path)
+        if memory.connections.pop(account_id, None):
+            private_file.write(path, _FORMAT.dump_json(memory))
 
 
 def locked(connections: Iterable[Connection]) -> dict[str, LockedConnection]:
@@ -103,6 +118,13 @@ def _read(path: Path) -> Memory:
         ) from None
 
 
+def _all_of(paths: Iterable[Path]) -> Memory:
+    found = Memory()
+    for other in sorted(map(_read, paths), key=lambda one: one.at or datetime.min.replace(tzinfo=UTC)):
+        _merge(found, other)
+    return found
+
+
 def _merge(found: Memory, other: Memory) -> None:
     """Add what another file, of a later time, tells."""
     found.at = min((at for at in (found.at, other.at) if at is not None), default=None)
@@ -112,7 +134,4 @@ def _merge(found: Memory, other: Memory) -> None:
     found.refused |= other.refused
     found.barred |= other.barred
     found.lost |= other.lost
-    for name, pool in other.pools.items():
-        known = found.pools.get(name)
-        if known is None or known.updated_at <= pool.updated_at:
-            found.pools[name] = pool
+    found.heard(other.pools)

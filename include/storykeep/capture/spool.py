@@ -1,4 +1,4 @@
-"""The folder in which replies wait for the warehouse: one file per chunk, in the order of their time."""
+"""The folder in which replies wait for the warehouse: one file per chunk, named by its time and its run."""
 
 import hashlib
 import logging
@@ -43,13 +43,21 @@ def write(place: Path, record: Record) -> None:
     """Keep a record for good. Raises StorykeepError, and leaves what is there as it is, when that is not possible."""
     content = FORMAT.dump_json(record)
     at = record.at.astimezone(UTC).strftime(_TIME)
-    name = f"replies-{at}-{next(_numbers):08}-{secrets.token_hex(4)}.json"
+    name = f"replies-{at}-{next(_numbers):08}-{_digest(record.run_id.encode())[:16]}-{secrets.token_hex(4)}.json"
     private_file.write(place / name, _digest(content).encode() + b"\n" + content)
 
 
 def files(place: Path, *, since: datetime | None = None) -> list[Path]:
     """The files of replies that came at `since` or later, oldest first."""
     return [path for path in sorted(place.glob("replies-*.json")) if since is None or _time_of(path) >= since]
+
+
+def by_run(place: Path) -> list[list[Path]]:
+    """All files, those of one run together; the run that began first comes first."""
+    found: dict[str, list[Path]] = {}
+    for path in files(place):
+        found.setdefault(path.name.rpartition("-")[0].rpartition("-")[2], []).append(path)
+    return list(found.values())
 
 
 def read(path: Path) -> Record:

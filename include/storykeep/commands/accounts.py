@@ -53,10 +53,12 @@ def accounts_list() -> None:
 @accounts.command("disconnect")
 def accounts_disconnect(username: str) -> None:
     """Stop reading an account and forget its token. What was captured stays."""
-    from storykeep.accounts.registry import disconnect
+    from storykeep.accounts.registry import disconnect, find_account
 
-    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+    settings = Settings.from_env()
+    with warehouse(settings, "storykeep_ingest") as conn:
         is_new = disconnect(conn, username, system_clock())
+        _leave_alone(settings, find_account(conn, username))
     console.print(
         f"{username} is disconnected; its history is kept" if is_new else f"{username} was disconnected before"
     )
@@ -119,10 +121,20 @@ def _set_mode(username: str, mode: str, by: str | None) -> None:
     from storykeep.accounts.modes import Mode, set_mode
     from storykeep.accounts.registry import find_account
 
-    with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+    settings = Settings.from_env()
+    with warehouse(settings, "storykeep_ingest") as conn:
         account_id = find_account(conn, username)
         is_new = set_mode(conn, account_id, Mode(mode), by or _login(), system_clock())
+    if mode != Mode.AUTOMATIC:
+        _leave_alone(settings, account_id)
     console.print(f"{username} is {mode}" if is_new else f"{username} was {mode} before", markup=False)
+
+
+def _leave_alone(settings: Settings, account_id: str) -> None:
+    """See to it that the next tick does not ask the account even if Postgres is away by then."""
+    from storykeep.capture import snapshot, spool
+
+    snapshot.forget(spool.folder(settings), account_id)
 
 
 def _login() -> str:

@@ -4,6 +4,7 @@ A chunk that was not acknowledged is there as a whole or not at all, and can be 
 """
 
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -219,3 +220,15 @@ def test_a_server_that_takes_no_more_connections_says_so_and_the_next_try_is_fin
         conn.autocommit = True
         take_in(conn, chunk(1))
         assert conn.execute("select count(*) from raw.story_insights").fetchone() == (2 * ROWS,)
+
+
+def test_a_server_whose_host_vanishes_is_given_up_within_half_a_minute(warehouse: Settings) -> None:
+    """The kernel would wait for two hours for it to speak, and for a quarter of an hour for its receipts."""
+    with connect(warehouse.warehouse) as conn, socket.socket(fileno=os.dup(conn.fileno())) as wire:
+        idle, interval, count, unacknowledged = (
+            wire.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        )
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert idle + interval * count <= 30
+    assert 0 < unacknowledged <= 30_000

@@ -21,7 +21,7 @@ def test_a_tick_that_landed_nothing_starts_no_build(counts: list[dict[str, int]]
         tasks.skip_unless_landed(counts)
 
 
-@pytest.mark.parametrize("counts", [[{"rows": 1}], [{}, {"listings": 0, "rows": 2}]])
+@pytest.mark.parametrize("counts", [[{"rows": 1}], [{}, {"listings": 0, "rows": 2}], [{"drained": 50}]])
 def test_whatever_one_shard_landed_starts_one(counts: list[dict[str, int]]) -> None:
     from storykeep.airflow import tasks
 

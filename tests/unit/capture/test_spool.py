@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from storykeep.capture import spool
+from storykeep.capture import private_file, snapshot, spool
 from storykeep.capture.asks import AskKey
+from storykeep.capture.memory import Memory, PoolClock
 from storykeep.capture.spooled import Record, restored, spooled
+from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints, errors
 from storykeep.graph.client import Answer
@@ -206,3 +208,53 @@ def test_a_full_disk_is_told_with_its_folder_and_leaves_no_half_file(tmp_path: P
     with pytest.raises(StorykeepError, match=rf"^{tmp_path}: cannot be written: No space left on device -> free its"):
         spool.write(tmp_path, record(listing("1", error=GraphError("x"))))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away_an_hour_later(tmp_path: Path) -> None:
+    def killed(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", killed)
+        spool.write(tmp_path, record(listing("1", error=GraphError("x"))))
+    (half,) = tmp_path.iterdir()
+    written_at = datetime.fromtimestamp(half.stat().st_mtime, UTC)
+    private_file.clear_leftovers(tmp_path, clock=fixed_clock(written_at + timedelta(minutes=59)))
+    assert list(tmp_path.iterdir()) == [half]
+    spool.write(tmp_path, record(listing("1", error=GraphError("x"))))
+    private_file.clear_leftovers(tmp_path, clock=fixed_clock(written_at + timedelta(minutes=61)))
+    assert list(tmp_path.iterdir()) == spool.files(tmp_path)
+
+
+def test_two_processes_of_the_same_number_do_not_write_into_one_file(tmp_path: Path) -> None:
+    """Containers that share a folder number their processes alike."""
+    names = set()
+
+    def noted(source: Path, target: Path) -> None:
+        names.add(source.name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", noted)
+        for _ in range(2):
+            private_file.write(tmp_path / "plan-0-of-1.json", b"{}")
+    assert len(names) == 2
+
+
+def test_a_rest_that_one_shard_knows_of_outlives_a_newer_figure_of_another(tmp_path: Path) -> None:
+    until = NOON + timedelta(hours=1)
+    for shard, pool in enumerate(
+        (PoolClock(100, until, NOON), PoolClock(40, None, NOON + timedelta(minutes=1))),
+    ):
+        snapshot.write(tmp_path, Memory(pools={"app:facebook": pool}), NOON, shard=shard, shards=2)
+    memory = snapshot.read(tmp_path, shard=0, shards=2)
+    assert memory is not None
+    assert memory.pools == {"app:facebook": PoolClock(40, until, NOON + timedelta(minutes=1))}
+    assert memory.standing(["app:facebook"], NOON + timedelta(minutes=5)).blocked == {"app:facebook"}
+
+
+def test_the_files_of_one_run_stay_together_and_the_oldest_run_comes_first(tmp_path: Path) -> None:
+    for minute, run_id in enumerate(("late-starter", "other", "late-starter", "other")):
+        one = replace(record(at=NOON - timedelta(minutes=minute)), run_id=run_id)
+        spool.write(tmp_path, one)
+    found = [[(one.run_id, one.at.minute) for one in map(spool.read, paths)] for paths in spool.by_run(tmp_path)]
+    assert found == [[("other", 57), ("other", 59)], [("late-starter", 58), ("late-starter", 0)]]
