@@ -35,7 +35,7 @@ RECORDS = (
     # As its owner, since not everybody who may change a mart may write here.
     """
     create or replace function intermediate.note_changes() returns trigger
-    language plpgsql security definer set search_path = pg_catalog as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
     begin
         execute format(
             'insert into intermediate.changes (mart, key) select distinct %L, %I from changed'

@@ -73,3 +73,32 @@ def test_transform_sees_no_token(warehouse: Settings) -> None:
         conn.execute("select * from app.connection_status")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("select * from app.connections")
+
+
+def test_what_runs_with_the_owners_rights_looks_nowhere_else_and_is_not_for_everybody(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse_admin) as conn:
+        functions = conn.execute(
+            "select proname, proconfig, has_function_privilege('public', oid, 'execute')"
+            " from pg_proc where prosecdef and pronamespace = 'raw'::regnamespace order by proname"
+        ).fetchall()
+    assert [name for name, _, _ in functions] == [
+        "ensure_partition",
+        "purge_dead_letters",
+        "purge_stories",
+        "retire_partition",
+    ]
+    for _, settings, is_public in functions:
+        assert "search_path=pg_catalog, pg_temp" in settings
+        assert not is_public
+
+
+def test_no_temporary_table_talks_the_owner_into_dropping_the_newest_days(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse, "storykeep_ingest") as conn:
+        conn.execute("select raw.ensure_partition('story_insights', '2026-11-20')")
+        conn.execute("create temporary table pg_class as select 1::oid as oid, 'story_insights_20991231' as relname")
+        conn.execute(
+            "create temporary table pg_inherits as select 1::oid as inhrelid, inhparent from pg_catalog.pg_inherits"
+        )
+        conn.execute("grant select on pg_temp.pg_class, pg_temp.pg_inherits to public")
+        with pytest.raises(psycopg.errors.RaiseException, match="the newest three days stay"):
+            conn.execute("select raw.retire_partition('story_insights', '2026-11-20')")
