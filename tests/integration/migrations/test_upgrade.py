@@ -1,10 +1,14 @@
 """`storykeep db upgrade` on a real Postgres."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
+from alembic import command
+from tests.dbt.world import fill
 
+from storykeep.backup.proof import prove
 from storykeep.migrations.upgrade import upgrade
 from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
@@ -44,6 +48,53 @@ def test_a_second_upgrade_changes_nothing(warehouse: Settings) -> None:
     assert before
     assert upgrade(warehouse) == upgrade(warehouse)
     assert schema() == before
+
+
+def test_an_older_warehouse_keeps_its_rows_and_becomes_what_a_new_one_is(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {name: replace(login, schema="older") for name, login in warehouse.connections.items()}
+    older = replace(warehouse, connections=elsewhere)
+    to_revision = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: to_revision(config, "0002"))
+    assert upgrade(older) == "0002"
+    with connect(older.warehouse, "storykeep_owner") as conn:
+        fill(conn)
+    with connect(older.warehouse_admin) as conn:
+        before = prove(conn)
+    monkeypatch.undo()
+    assert upgrade(older) == upgrade(older) == upgrade(warehouse)
+    with connect(older.warehouse_admin) as conn:
+        after = prove(conn)
+    changed = {name for name, proof in before.items() if after[name] != proof}
+    assert changed == {"app.alembic_version"}
+    assert definitions(older) == definitions(warehouse)
+
+
+def definitions(settings: Settings) -> set[str]:
+    """Columns, functions and rights of app and raw; not the days, which come with the rows."""
+    with connect(settings.warehouse_admin) as conn:
+        found = conn.execute(
+            """
+            with tables as (
+                select oid, relacl from pg_class
+                where relnamespace in ('app'::regnamespace, 'raw'::regnamespace) and not relispartition
+                and relkind in ('r', 'p', 'v')
+            )
+
+            select concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attacl)
+            from pg_attribute join tables on tables.oid = attrelid where attnum > 0
+            union all
+            select concat_ws(' ', oid::regclass, relacl) from tables
+            union all
+            select concat_ws(' ', conrelid::regclass, pg_get_constraintdef(pg_constraint.oid))
+            from pg_constraint join tables on tables.oid = conrelid
+            union all
+            select concat_ws(' ', pg_get_functiondef(oid), proacl)
+            from pg_proc where pronamespace in ('app'::regnamespace, 'raw'::regnamespace)
+            """
+        ).fetchall()
+    return {definition for (definition,) in found}
 
 
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
