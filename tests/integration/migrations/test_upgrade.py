@@ -153,3 +153,13 @@ def test_no_temporary_table_talks_the_owner_into_dropping_the_newest_days(wareho
         conn.execute("grant select on pg_temp.pg_class, pg_temp.pg_inherits to public")
         with pytest.raises(psycopg.errors.RaiseException, match="the newest three days stay"):
             conn.execute("select raw.retire_partition('story_insights', '2026-11-20')")
+
+
+def test_no_runtime_role_may_write_down_a_revision(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse_admin) as conn:
+        rows = conn.execute(
+            "select role from unnest(%s::text []) as roles (role)"
+            " where has_table_privilege(role, 'app.alembic_version', 'insert, update, delete, truncate')",
+            [list(RUNTIME_ROLES)],
+        ).fetchall()
+    assert rows == []

@@ -21,6 +21,9 @@ create index on raw.listing_days (day);
 
 grant select on raw.story_insights_kept, raw.listing_days to storykeep_ingest, storykeep_transform;
 
+-- Which revision this is stands among the tables that ingest may insert into, and is no concern of its.
+revoke insert on app.alembic_version from storykeep_ingest;
+
 -- The moments of one day whose replies stay. Of a story's readings that say the same but for their counts, the last
 -- two are enough: what is last known of every metric is in one of them, and so is the growth between the last two.
 create function raw.readings_to_keep(since timestamptz, until timestamptz)
