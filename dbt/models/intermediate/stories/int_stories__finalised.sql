@@ -48,8 +48,9 @@ growth as (
                 then greatest(readings.views - lag(readings.views) over by_time, 0)
         end as views_grown,
         {{ minutes_between('lag(readings.captured_at) over by_time', 'readings.captured_at') }} as minutes_grown,
-        {{ minutes_between('coalesce(lag(readings.captured_at) over by_time, stories.posted_at)', 'readings.captured_at') }}
-            as minutes_unread
+        {{ minutes_between(
+            'coalesce(lag(readings.captured_at) over by_time, stories.posted_at)', 'readings.captured_at'
+        ) }} as minutes_unread
     from readings
     inner join stories on readings.story_id = stories.story_id
     where readings.views is not null
