@@ -34,8 +34,8 @@
         where
             earlier.expires_at <= {{ of }}.expires_at
             and earlier.finality = 'sweep'
-            and earlier.estimated_undercount is not null
             and earlier.longest_unread_minutes <= {{ longest_unread_minutes_of_a_curve() }}
+            and earlier.estimated_undercount is not null
             {% if own_only %} and earlier.account_id = {{ of }}.account_id {% endif %}
         order by earlier.expires_at desc, earlier.story_id desc
         limit {{ most }}
