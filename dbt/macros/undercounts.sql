@@ -12,6 +12,10 @@
 {% macro other_stories_of_a_curve() -%} 100 {%- endmacro %}
 
 
+{# A story that nobody read for longer is no curve: the ladder's widest rung, and a half. Retention makes such ones. #}
+{% macro longest_unread_minutes_of_a_curve() -%} 360 {%- endmacro %}
+
+
 {# The newest stories that had ended when a story did, with a reading in their last minutes: the same ones whatever
    comes later. `same_age_at` is when one was as old as the story was at its last reading. #}
 {% macro earlier_stories(of, most, own_only) -%}
@@ -30,6 +34,7 @@
         where
             earlier.expires_at <= {{ of }}.expires_at
             and earlier.finality = 'sweep'
+            and earlier.longest_unread_minutes <= {{ longest_unread_minutes_of_a_curve() }}
             and earlier.estimated_undercount is not null
             {% if own_only %} and earlier.account_id = {{ of }}.account_id {% endif %}
         order by earlier.expires_at desc, earlier.story_id desc

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from psycopg import sql
 from tests.dbt.killing import building
-from tests.dbt.world import AS_OF, fill
+from tests.dbt.world import AS_OF, fill, landed
 from tests.marts import MARTS
 
+from storykeep.quality.release import check_release
 from storykeep.settings import Settings
+from storykeep.transform import dbt
 from storykeep.transform.turn import LOCK
 from storykeep.warehouse import connect
 
@@ -79,3 +81,21 @@ def test_builds_that_are_killed_while_others_wait_end_with_the_marts_of_one_quie
     marts = published(settings)
     assert marts.keys() == MARTS
     assert marts == published(built)
+
+
+def test_what_lands_while_a_build_is_under_way_is_left_to_the_next_one(new_warehouse: Callable[[], Settings]) -> None:
+    settings = new_warehouse()
+    with connect(settings.warehouse, "storykeep_owner") as conn:
+        fill(conn)
+    dbt.build(settings, AS_OF)
+    with connect(settings.warehouse, "storykeep_owner") as conn:
+        # Captured before the moment of the build, as what has waited in the spool.
+        node = {"id": "107", "timestamp": "2026-11-12T06:00:00+0000"}
+        landed(conn, "stories", AS_OF - timedelta(hours=1), story_id="107", payload=node)
+    selected = ["test", "--select", "assert_every_listed_story_reaches_the_marts"]
+    assert dbt._run(settings, AS_OF, selected) == {"pass": 1}
+    assert check_release(settings, AS_OF) > 0
+    dbt.build(settings, AS_OF)
+    check_release(settings, AS_OF)
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        assert conn.execute("select finality from build.fct_stories where story_id = '107'").fetchall() == [("live",)]

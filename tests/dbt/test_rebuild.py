@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.dbt.world import AS_OF, at, fill, reading
+from tests.dbt.world import AS_OF, at, fill, landed, reading
 
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.maintenance.maintain import maintain, prove_marts, rebuild_is_due
+from storykeep.quality import watermarks
 from storykeep.settings import Settings
 from storykeep.transform import dbt, publish
 from storykeep.transform.build import build_marts
@@ -71,6 +72,8 @@ def test_the_daily_round_proves_the_marts_once_a_week_and_capture_goes_on_meanwh
     def happen() -> None:
         # Captured before the moment of both builds and landed between them; a handle that changes; a publication.
         reading(conn, "105", at(12, 12, 2), views=42, reach=32)
+        node = {"id": "107", "timestamp": "2026-11-12T12:01:00+0000"}
+        landed(conn, "stories", at(12, 12, 2), story_id="107", payload=node)
         conn.execute("update app.accounts set username = 'renamed' where account_id = 'acc-a'")
         waiting.append(threading.Thread(target=publish.publish, args=[standing, LATER, {}]))
         waiting[0].start()
@@ -100,6 +103,11 @@ def test_the_daily_round_proves_the_marts_once_a_week_and_capture_goes_on_meanwh
     assert rebuild_is_due(standing, LATER + timedelta(days=7))
     late = conn.execute("select views from marts.fct_story_readings where captured_at = %s", [at(12, 12, 2)])
     assert late.fetchall() == []
+    # What is not in the marts was not taken in: a purge goes by that.
+    taken_in = watermarks.read(conn)
+    for table in ("stories", "story_insights"):
+        (newest,) = conn.execute(f"select max(landing_id) from raw.{table}").fetchone() or (0,)  # noqa: S608
+        assert taken_in[table] == newest - 1
 
 
 def test_what_the_marts_have_and_raw_has_not_is_named_and_stays(standing: Settings, conn: psycopg.Connection) -> None:

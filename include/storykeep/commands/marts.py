@@ -30,9 +30,10 @@ def maintain(
         bool, typer.Option("--rebuild", help="Compare with a rebuild from raw even if not due.")
     ] = False,
 ) -> None:
-    """Prove the marts once a week, delete what is not to be kept, prune the Data Docs.
+    """Prove the marts once a week, purge and drop what is not to be kept, prune the Data Docs.
 
-    Exactly what maintain_warehouse does. Exit status 1 when the marts differ from their rebuild from raw.
+    What goes is for STORYKEEP_KEEP (stories of no campaign) and STORYKEEP_RETENTION_DAYS (old raw days) to say. Exactly
+    what maintain_warehouse does. Exit status 1 when the marts differ from their rebuild from raw.
     """
     from storykeep.maintenance.maintain import maintain as run_maintain
 

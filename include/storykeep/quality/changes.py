@@ -2,7 +2,8 @@
 
 Triggers on the built and on the standing table write every changed key down, in the transaction that changes it and
 whoever does. A table that was made anew, rewritten or altered is told by its file and by its numbers of columns and of
-dropped ones: then, or when a trigger is missing, nothing is known and everything has to be checked and compared.
+dropped ones, a trigger that was off for a while by the transaction that last changed it. Then, or when a trigger is
+missing, nothing is known and everything has to be checked and compared.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ RECORDS = (
     # As its owner, since not everybody who may change a mart may write here.
     """
     create or replace function intermediate.note_changes() returns trigger
-    language plpgsql security definer set search_path = pg_catalog as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
     begin
         execute format(
             'insert into intermediate.changes (mart, key) select distinct %L, %I from changed'
@@ -105,7 +106,12 @@ class Changes:
         """What tells the built and the standing table from others and from what they were before."""
         states = conn.execute(
             """
-            select concat_ws(', ', pg_relation_filenode(attrelid), count(*), count(*) filter (where attisdropped))
+            select
+                concat_ws(
+                    ', ', pg_relation_filenode(attrelid), count(*), count(*) filter (where attisdropped),
+                    (select string_agg(watch.xmin::text, ' ' order by tgname) from pg_trigger as watch
+                    where tgrelid = attrelid)
+                )
             from unnest(%s::text[]) with ordinality as tables (name, place)
             join pg_attribute on attrelid = to_regclass(name) and attnum > 0
             group by attrelid, place

@@ -4,6 +4,7 @@ Replies land as they came. dbt leaves out what is no count in them, so that odd 
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from storykeep.warehouse import connect
 log = logging.getLogger(__name__)
 
 TABLES = ("story_listings", "stories", "story_insights", "media_files")
+# No landing id is higher.
+EVERY = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,17 @@ class _New:
         return f"select * from raw.{self.table} where {span}"  # noqa: S608 (a name and numbers of ours)
 
 
-def check_landing(settings: Settings, as_of: datetime) -> Landed:
+def check_landing(settings: Settings, as_of: datetime, landed_until: Mapping[str, int] | None = None) -> Landed:
     """Check the raw rows that landed since the last published build.
 
-    The watermarks move only when the marts are published, so that rows which failed are checked again. Raises
-    StorykeepError naming the failed expectations with their tables and samples.
+    `landed_until` leaves out the rows with higher landing ids, by table, as the build does. The watermarks move only
+    when the marts are published, so that rows which failed are checked again. Raises StorykeepError naming the failed
+    expectations with their tables and samples.
     """
     with connect(settings.warehouse, "storykeep_transform") as conn:
         checked = watermarks.read(conn)
-        new = [part for table in TABLES if (part := _new(conn, table, checked.get(table, 0))).rows]
+        until = landed_until or dict.fromkeys(TABLES, EVERY)
+        new = [part for table in TABLES if (part := _new(conn, table, checked.get(table, 0), until[table])).rows]
     if not new:
         log.info("landing checkpoint: nothing has landed since the last build")
         return Landed(0, {})
@@ -65,13 +70,9 @@ def check_landing(settings: Settings, as_of: datetime) -> Landed:
     return Landed(rows, {part.table: part.last for part in new})
 
 
-def _new(conn: psycopg.Connection, table: str, after: int) -> _New:
-    row = conn.execute(
-        sql.SQL("select coalesce(max(landing_id), 0), count(*) from raw.{} where landing_id > %s").format(
-            sql.Identifier(table)
-        ),
-        [after],
-    ).fetchone()
+def _new(conn: psycopg.Connection, table: str, after: int, until: int) -> _New:
+    query = "select coalesce(max(landing_id), 0), count(*) from raw.{} where landing_id > %s and landing_id <= %s"
+    row = conn.execute(sql.SQL(query).format(sql.Identifier(table)), [after, until]).fetchone()
     last, rows = row or (0, 0)
     return _New(table, after, last, rows)
 

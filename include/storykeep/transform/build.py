@@ -41,7 +41,7 @@ def build_in_turn(
 ) -> dict[str, int]:
     """Do the same with a turn that is had already, of no rows beyond the landing ids `landed_until` when given."""
     with _written_down(settings, as_of) as run:
-        landed = _timed("landing checkpoint", lambda: check_landing(settings, as_of))
+        landed = _timed("landing checkpoint", lambda: check_landing(settings, as_of, landed_until))
         built = _timed("dbt build", lambda: dbt.build(settings, as_of, landed_until))
         _timed("source freshness", lambda: dbt.warn_of_old_sources(settings, as_of))
         _timed("release checkpoint", lambda: check_release(settings, as_of))

@@ -1,10 +1,14 @@
 """`storykeep db upgrade` on a real Postgres."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
+from alembic import command
+from tests.dbt.world import fill
 
+from storykeep.backup.proof import prove
 from storykeep.migrations.upgrade import upgrade
 from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
@@ -46,6 +50,53 @@ def test_a_second_upgrade_changes_nothing(warehouse: Settings) -> None:
     assert schema() == before
 
 
+def test_an_older_warehouse_keeps_its_rows_and_becomes_what_a_new_one_is(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {name: replace(login, schema="older") for name, login in warehouse.connections.items()}
+    older = replace(warehouse, connections=elsewhere)
+    to_revision = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: to_revision(config, "0002"))
+    assert upgrade(older) == "0002"
+    with connect(older.warehouse, "storykeep_owner") as conn:
+        fill(conn)
+    with connect(older.warehouse_admin) as conn:
+        before = prove(conn)
+    monkeypatch.undo()
+    assert upgrade(older) == upgrade(older) == upgrade(warehouse)
+    with connect(older.warehouse_admin) as conn:
+        after = prove(conn)
+    changed = {name for name, proof in before.items() if after[name] != proof}
+    assert changed == {"app.alembic_version"}
+    assert definitions(older) == definitions(warehouse)
+
+
+def definitions(settings: Settings) -> set[str]:
+    """Columns, functions and rights of app and raw; not the days, which come with the rows."""
+    with connect(settings.warehouse_admin) as conn:
+        found = conn.execute(
+            """
+            with tables as (
+                select oid, relacl from pg_class
+                where relnamespace in ('app'::regnamespace, 'raw'::regnamespace) and not relispartition
+                and relkind in ('r', 'p', 'v')
+            )
+
+            select concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attacl)
+            from pg_attribute join tables on tables.oid = attrelid where attnum > 0
+            union all
+            select concat_ws(' ', oid::regclass, relacl) from tables
+            union all
+            select concat_ws(' ', conrelid::regclass, pg_get_constraintdef(pg_constraint.oid))
+            from pg_constraint join tables on tables.oid = conrelid
+            union all
+            select concat_ws(' ', pg_get_functiondef(oid), proacl)
+            from pg_proc where pronamespace in ('app'::regnamespace, 'raw'::regnamespace)
+            """
+        ).fetchall()
+    return {definition for (definition,) in found}
+
+
 @pytest.mark.parametrize("role", RUNTIME_ROLES)
 @pytest.mark.parametrize("table", APPEND_ONLY)
 @pytest.mark.parametrize("statement", ["update {} set account_id = ''", "delete from {}", "truncate {}"])
@@ -73,3 +124,42 @@ def test_transform_sees_no_token(warehouse: Settings) -> None:
         conn.execute("select * from app.connection_status")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("select * from app.connections")
+
+
+def test_what_runs_with_the_owners_rights_looks_nowhere_else_and_is_not_for_everybody(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse_admin) as conn:
+        functions = conn.execute(
+            "select proname, proconfig, has_function_privilege('public', oid, 'execute')"
+            " from pg_proc where prosecdef and pronamespace = 'raw'::regnamespace order by proname"
+        ).fetchall()
+    assert [name for name, _, _ in functions] == [
+        "ensure_partition",
+        "purge_dead_letters",
+        "purge_stories",
+        "retire_partition",
+    ]
+    for _, settings, is_public in functions:
+        assert "search_path=pg_catalog, pg_temp" in settings
+        assert not is_public
+
+
+def test_no_temporary_table_talks_the_owner_into_dropping_the_newest_days(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse, "storykeep_ingest") as conn:
+        conn.execute("select raw.ensure_partition('story_insights', '2026-11-20')")
+        conn.execute("create temporary table pg_class as select 1::oid as oid, 'story_insights_20991231' as relname")
+        conn.execute(
+            "create temporary table pg_inherits as select 1::oid as inhrelid, inhparent from pg_catalog.pg_inherits"
+        )
+        conn.execute("grant select on pg_temp.pg_class, pg_temp.pg_inherits to public")
+        with pytest.raises(psycopg.errors.RaiseException, match="the newest three days stay"):
+            conn.execute("select raw.retire_partition('story_insights', '2026-11-20')")
+
+
+def test_no_runtime_role_may_write_down_a_revision(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse_admin) as conn:
+        rows = conn.execute(
+            "select role from unnest(%s::text []) as roles (role)"
+            " where has_table_privilege(role, 'app.alembic_version', 'insert, update, delete, truncate')",
+            [list(RUNTIME_ROLES)],
+        ).fetchall()
+    assert rows == []

@@ -142,6 +142,8 @@ def test_a_change_that_is_not_yet_committed_is_waited_for(warehouse: Settings, c
         "alter table marts.{0} alter views type bigint using 7",
         "alter table marts.{0} drop column views, add column views bigint",
         "alter table build.{0} disable trigger note_update_new; update build.{0} set views = 7",
+        "alter table build.{0} disable trigger user; update build.{0} set views = 7;"
+        " alter table build.{0} enable trigger user",
         "drop trigger note_delete_old on marts.{0}; delete from marts.{0} where story_id = '1'",
         "drop table intermediate.changes, intermediate.watched_marts cascade",
         "drop table marts.{0}",

@@ -40,16 +40,31 @@ latest as (
 growth as (
 
     select
-        story_id,
-        captured_at,
+        readings.story_id,
+        readings.captured_at,
         -- greatest() skips nulls, and an unknown growth is not none.
         case
-            when lag(views) over by_time is not null then greatest(views - lag(views) over by_time, 0)
+            when lag(readings.views) over by_time is not null
+                then greatest(readings.views - lag(readings.views) over by_time, 0)
         end as views_grown,
-        {{ minutes_between('lag(captured_at) over by_time', 'captured_at') }} as minutes_grown
+        {{ minutes_between('lag(readings.captured_at) over by_time', 'readings.captured_at') }} as minutes_grown,
+        {{ minutes_between(
+            'coalesce(lag(readings.captured_at) over by_time, stories.posted_at)', 'readings.captured_at'
+        ) }} as minutes_unread
     from readings
-    where views is not null
-    window by_time as (partition by story_id order by captured_at)
+    inner join stories on readings.story_id = stories.story_id
+    where readings.views is not null
+    window by_time as (partition by readings.story_id order by readings.captured_at)
+
+),
+
+holes as (
+
+    select
+        story_id,
+        max(minutes_unread) as longest_unread_minutes
+    from growth
+    group by story_id
 
 ),
 
@@ -74,11 +89,13 @@ timed as (
         coalesce(latest.views_at, latest.withheld_at) as last_reading_at,
         growth.views_grown,
         growth.minutes_grown,
+        holes.longest_unread_minutes,
         stories.expires_at > {{ as_of() }} as is_live,
         stories.expires_at - interval '10 minutes' as sweep_from
     from stories
     left join latest on stories.story_id = latest.story_id
     left join growth on latest.story_id = growth.story_id and latest.views_at = growth.captured_at
+    left join holes on stories.story_id = holes.story_id
 
 ),
 
@@ -140,6 +157,7 @@ select
     {% endfor %}
     last_reading_at,
     last_reading_age_minutes::numeric(12, 2) as last_reading_age_minutes,
+    longest_unread_minutes::numeric(12, 2) as longest_unread_minutes,
     finality,
     -- All that can be known of the final number is known.
     finality in ('webhook', 'sweep', 'masked', 'manual') as is_final,

@@ -21,11 +21,14 @@ create index on raw.listing_days (day);
 
 grant select on raw.story_insights_kept, raw.listing_days to storykeep_ingest, storykeep_transform;
 
+-- Which revision this is stands among the tables that ingest may insert into, and is no concern of its.
+revoke insert on app.alembic_version from storykeep_ingest;
+
 -- The moments of one day whose replies stay. Of a story's readings that say the same but for their counts, the last
 -- two are enough: what is last known of every metric is in one of them, and so is the growth between the last two.
 create function raw.readings_to_keep(since timestamptz, until timestamptz)
 returns table (story_id text, captured_at timestamptz)
-language sql stable set search_path = pg_catalog as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
     with replies as (
         select story_id, captured_at, metric_group, status, payload -> 'data' as data
         from (
@@ -105,7 +108,7 @@ language sql stable set search_path = pg_catalog as $$
 $$;
 
 create function raw.keep_story_insights(since timestamptz, until timestamptz) returns bigint
-language plpgsql set search_path = pg_catalog as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     kept bigint;
 begin
@@ -120,7 +123,7 @@ begin
 end $$;
 
 create function raw.keep_story_listings(since timestamptz, until timestamptz) returns bigint
-language plpgsql set search_path = pg_catalog as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     kept bigint;
 begin
@@ -144,7 +147,7 @@ end $$;
 
 -- Drops one day of one table in the caller's transaction, and keeps what is to be kept. The newest three days stay.
 create function raw.retire_partition(parent text, day date, out dropped bigint, out kept bigint)
-language plpgsql security definer set search_path = pg_catalog set lock_timeout = '900ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '900ms' as $$
 declare
     part text := parent || '_' || to_char(day, 'YYYYMMDD');
     since timestamptz := day::timestamp at time zone 'UTC';
@@ -185,7 +188,7 @@ end $$;
 
 -- A late row of a dropped day lands in a new partition, unless it is a row that was kept.
 create function raw.skip_kept_insight() returns trigger
-language plpgsql set search_path = pg_catalog as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (
         select from raw.story_insights_kept as kept
@@ -199,7 +202,7 @@ begin
 end $$;
 
 create function raw.skip_kept_listing() returns trigger
-language plpgsql set search_path = pg_catalog as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (
         select from raw.listing_days as kept
@@ -213,7 +216,7 @@ begin
 end $$;
 
 create or replace function raw.ensure_partition(parent text, day date) returns void
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     part text := parent || '_' || to_char(day, 'YYYYMMDD');
     since timestamptz := day::timestamp at time zone 'UTC';

@@ -20,7 +20,7 @@ comment on column app.tombstones.story_hash is 'sha256 of the story id, in hexad
 -- A listing is proof of what else was live: it stays, with the hash of the story in the place of its id, so that it
 -- still tells how many were shown. Its content_hash stays that of what the API said.
 create function raw.purge_stories(doomed text [], moment timestamptz) returns setof text
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (select from app.story_clock where story_id = any(doomed) and expires_at > moment) then
         raise exception 'a story that still runs is not purged';
@@ -74,7 +74,7 @@ grant execute on function raw.purge_stories to storykeep_ingest;
 
 -- What could not be taken in counts for no campaign; nobody can tell whose story it holds. Returns how many went.
 create function raw.purge_dead_letters(captured_before timestamptz) returns bigint
-language sql security definer set search_path = pg_catalog as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
     with gone as (delete from raw.dead_letters where captured_at <= captured_before returning 1)
     select count(*) from gone
 $$;
