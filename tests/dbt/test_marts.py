@@ -12,8 +12,9 @@ pytestmark = pytest.mark.integration
 def test_stories_with_their_finality_and_last_counts(query: Query) -> None:
     rows = query(
         """
-        select story_id, finality, is_final, loss_cause, views, reach, views_withheld, last_reading_at, last_reading_age_minutes,
-            estimated_undercount, estimated_undercount_low, estimated_undercount_high, withheld_upper_bound
+        select story_id, finality, is_final, loss_cause, views, reach, views_withheld, last_reading_at,
+            last_reading_age_minutes, estimated_undercount, estimated_undercount_low, estimated_undercount_high,
+            withheld_upper_bound
         from marts.fct_stories order by story_id
         """
     )
