@@ -202,7 +202,7 @@ def _gaps(conn: psycopg.Connection) -> dict[tuple[str, date], tuple[float, str |
 
 
 def _unseen_times(conn: psycopg.Connection) -> Mapping[str, list[tuple[datetime, datetime]]]:
-    """When each account can have posted what was never listed, by the coverage."""
+    """When each account can have posted what was never listed: before it was known, and by the coverage."""
     found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for ig_user_id, since, until in conn.execute(
         """
@@ -210,6 +210,8 @@ def _unseen_times(conn: psycopg.Connection) -> Mapping[str, list[tuple[datetime,
         from marts.fct_capture_coverage
         join marts.dim_accounts using (account_id)
         where not is_complete and unseen_from is not null
+        union all
+        select ig_user_id, '0001-01-01', added_at from app.accounts
         """
     ):
         found[ig_user_id].append((since, until))

@@ -50,6 +50,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
             payload={"error": {"code": 10}},
         )
         _earlier_stories(conn)
+        _unread_story(conn)
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:
@@ -68,6 +69,13 @@ def _earlier_stories(conn: psycopg.Connection) -> None:
         landed(conn, "stories", posted_at, story_id=str(number), payload=node, content_hash=str(number) * 21)
         for minutes, views in ((18 * 60, 300), (21 * 60, 310 + number % 7), (1431, 350), (1436, 350 + number % 3)):
             reading(conn, str(number), posted_at + timedelta(minutes=minutes), views=views)
+
+
+def _unread_story(conn: psycopg.Connection) -> None:
+    """Why it was not read lands late, and nothing of the story itself with it."""
+    node = {"id": "107", "timestamp": "2026-11-10T01:00:00+0000", "media_type": "IMAGE"}
+    landed(conn, "stories", at(10, 1, 5), story_id="107", payload=node)
+    landed(conn, "story_listings", at(11, 0, 55), status="failed", cause="throttled", content_hash=LATE)
 
 
 @pytest.fixture(scope="module")
