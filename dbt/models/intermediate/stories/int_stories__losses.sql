@@ -21,7 +21,8 @@ replies as (
 
 ),
 
-runs as (
+-- To be looked up by time, story by story.
+runs as not materialized (
 
     select * from {{ ref('stg_app__capture_runs') }}
 
