@@ -72,10 +72,9 @@ def _earlier_stories(conn: psycopg.Connection) -> None:
 
 
 def _unread_story(conn: psycopg.Connection) -> None:
-    """Why it was not read lands late, and nothing of the story itself with it."""
-    node = {"id": "107", "timestamp": "2026-11-10T01:00:00+0000", "media_type": "IMAGE"}
-    landed(conn, "stories", at(10, 1, 5), story_id="107", payload=node)
-    landed(conn, "story_listings", at(11, 0, 55), status="failed", cause="throttled", content_hash=LATE)
+    """A story that ends before the last build, and after the one before that."""
+    node = {"id": "107", "timestamp": "2026-11-11T10:00:00+0000", "media_type": "IMAGE"}
+    landed(conn, "stories", at(11, 10, 5), story_id="107", payload=node)
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +204,8 @@ def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
     dbt.build(grown, AS_OF)
     with owner(grown) as conn:
         reading(conn, "104", AS_OF - timedelta(minutes=1), views=9, reach=9)
+        # Of 107 itself nothing lands.
+        landed(conn, "story_listings", at(12, 9, 55), status="failed", cause="throttled")
         conn.commit()
         kept = "select ctid, xmin::text, * from build.fct_story_readings where story_id <> '104' order by ctid"
         conn.execute("set role storykeep_transform")
@@ -213,6 +214,8 @@ def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
         assert conn.execute(kept).fetchall() == before
         late = conn.execute("select views, finality from build.fct_stories where story_id = '104'").fetchall()
         assert late == [(9, "sweep")]
+        lost = conn.execute("select loss_cause from build.fct_stories where story_id = '107'").fetchall()
+        assert lost == [("throttled",)]
         read = conn.execute("select story_id from intermediate.int_stories__readings_touched").fetchall()
         assert read == [("104",)]
 
