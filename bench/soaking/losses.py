@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from soaking.checks import Check
-from soaking.schedule import DAY, MINUTE, Schedule, Spell
+from soaking.schedule import DAY, MINUTE, TICK, Schedule, Spell
 from storykeep.causes import Cause
 from storykeep.clock import parse_time
 from storykeep.report.truth import kept_against_truth
@@ -22,25 +22,6 @@ LONG_GAP_MINUTES = 60
 LEAST_SHARE = 0.999
 # What the sandbox's truth says of a connection that was in trouble from the start.
 PLIGHTS = {"token": Cause.TOKEN, "permission": Cause.PERMISSION}
-
-# Whom the run ledger names under a cause, and from when to when.
-NAMED = """
-select distinct accounts.ig_user_id, runs.clock_at, runs.clock_at
-from app.runs, jsonb_each(runs.causes) as causes, jsonb_array_elements_text(causes.value) as names (username)
-join app.accounts on accounts.username = names.username
-where runs.kind = 'capture'
-"""
-
-# While the connection of an account was in trouble.
-TROUBLED = """
-select ig_user_id, happened_at, ends_at
-from (
-    select *, lead(happened_at, 1, '9999-01-01') over (partition by account_id order by event_id) as ends_at
-    from app.connection_events
-) as events
-join app.accounts using (account_id)
-where status not in ('connected', 'expiring')
-"""
 
 Truth = Mapping[str, Any]
 
@@ -73,17 +54,26 @@ class Losses:
             if row["cause"] in PLIGHTS:
                 self._plights[row["ig_user_id"]].add(PLIGHTS[row["cause"]])
         self._stories = [_story(row) for row in self._truth if parse_time(row["expires_at"]) <= end]
-        self._finality = dict(conn.execute("select story_id, finality from marts.fct_stories").fetchall())
+        rows = conn.execute("select story_id, finality, loss_cause from marts.fct_stories").fetchall()
+        self._finality = {story_id: finality for story_id, finality, _ in rows}
+        self._causes = {story_id: cause for story_id, _, cause in rows}
+        self._kills = schedule.kills
         self._gaps = _gaps(conn)
+        self._unseen_times = _unseen_times(conn)
 
     def checks(self) -> list[Check]:
         """One for each promise about what may be lost, and how it is told."""
         served = [story for story in self._stories if not self._hindered(story, story.expires_at - LAST_MINUTES)]
-        lost = [story for story in self._stories if self._finality.get(story.story_id) not in FINAL]
+        lost = [
+            story
+            for story in self._stories
+            if self._finality.get(story.story_id, "not there") not in (*FINAL, "not there")
+        ]
         return [
             Check("stories that nothing hindered have their last reading", len(served), self._named(served, FINAL)),
             Check("stories that are not there were hindered all their life", len(self._stories), self._unseen()),
-            Check("stories without a last reading are accounted for by a cause", len(lost), self._untold(lost)),
+            Check("the coverage tells when these can have been missed", len(self._stories), self._unadmitted()),
+            Check("stories without a last reading tell a cause that was there", len(lost), tuple(self._untold(lost))),
             Check("gaps of over an hour tell a cause that was there", len(self._gaps), tuple(self._wrong_causes())),
             Check("our outage is a gap of every account", *self._outage()),
             Check("views of these stories are kept to 99.9 %", len(served), self._views(served)),
@@ -128,19 +118,27 @@ class Losses:
                 reached = max(reached, spell.until or story.expires_at)
         return reached >= story.expires_at - 3 * LAST_MINUTES
 
-    def _untold(self, lost: Iterable[Story]) -> tuple[str, ...]:
-        """The stories of which neither the coverage of their days says why, nor ledger or connection at their end."""
-        told: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
-        for query in (NAMED, TROUBLED):
-            for ig_user_id, since, until in self._conn.execute(query).fetchall():
-                told[ig_user_id].append((since, until))
-        return self._named((story for story in lost if not self._is_told(story, told[story.ig_user_id])), ())
+    def _unadmitted(self) -> tuple[str, ...]:
+        """The stories that are not in the marts, and by the coverage cannot have been missed."""
+        missing = [story for story in self._stories if story.story_id not in self._finality]
+        return self._named((story for story in missing if not self._is_admitted(story)), ())
 
-    def _is_told(self, story: Story, told: Iterable[tuple[datetime, datetime]]) -> bool:
-        days = _days(story.posted_at, story.expires_at)
-        if any(self._gaps.get((story.ig_user_id, day), (0, None))[1] for day in days):
-            return True
-        return any(since < story.expires_at and story.expires_at - LAST_MINUTES <= until for since, until in told)
+    def _is_admitted(self, story: Story) -> bool:
+        return any(since <= story.posted_at <= until for since, until in self._unseen_times[story.ig_user_id])
+
+    def _untold(self, lost: Iterable[Story]) -> Iterable[str]:
+        """The stories whose cause is none of what was there in their last minutes, or in the gap that these were in."""
+        for story in lost:
+            cause = self._causes.get(story.story_id)
+            if cause not in self._possible_of(story):
+                yield f"{story.story_id} of {story.ig_user_id}, ended {story.expires_at:%d %b %H:%M}: {cause}"
+
+    def _possible_of(self, story: Story) -> set[Cause]:
+        """The causes that a loss may have; a process that was killed is an outage of ours."""
+        near = self._hindered(story, story.expires_at - LAST_MINUTES - REACH)
+        killed = any(story.expires_at - LAST_MINUTES - TICK < at < story.expires_at for at in self._kills)
+        causes = {Cause.OUR_OUTAGE} if killed else set()
+        return causes.union(*(spell.causes if isinstance(spell, Spell) else {PLIGHTS[spell]} for spell in near))
 
     def _wrong_causes(self) -> Iterable[str]:
         for (ig_user_id, day), (minutes, cause) in sorted(self._gaps.items()):
@@ -201,6 +199,23 @@ def _gaps(conn: psycopg.Connection) -> dict[tuple[str, date], tuple[float, str |
         """
     )
     return {(ig_user_id, day): (float(minutes), cause) for ig_user_id, day, minutes, cause in rows}
+
+
+def _unseen_times(conn: psycopg.Connection) -> Mapping[str, list[tuple[datetime, datetime]]]:
+    """When each account can have posted what was never listed: before it was known, and by the coverage."""
+    found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for ig_user_id, since, until in conn.execute(
+        """
+        select ig_user_id, unseen_from, unseen_to
+        from marts.fct_capture_coverage
+        join marts.dim_accounts using (account_id)
+        where not is_complete and unseen_from is not null
+        union all
+        select ig_user_id, '0001-01-01', added_at from app.accounts
+        """
+    ):
+        found[ig_user_id].append((since, until))
+    return found
 
 
 def _days(since: datetime, until: datetime) -> list[date]:

@@ -1,4 +1,5 @@
-{# Why an account went unlisted for more than an hour: the causes of storykeep.causes. #}
+{# Why an account went unlisted for more than an hour, or a story without its last reading: the causes of
+   storykeep.causes. #}
 {% macro gap_causes() -%}
     {{ return([
         "not_connected",
@@ -11,6 +12,7 @@
         "paused",
         "not_tracked",
         "manual_by_choice",
+        "not_offered",
     ]) }}
 {%- endmacro %}
 

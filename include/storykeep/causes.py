@@ -16,3 +16,5 @@ class Cause(StrEnum):
     PAUSED = "paused"
     NOT_TRACKED = "not_tracked"
     MANUAL_BY_CHOICE = "manual_by_choice"
+    # Of a single story: taken down, or older than its account's switch to a professional one.
+    NOT_OFFERED = "not_offered"

@@ -50,6 +50,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
             payload={"error": {"code": 10}},
         )
         _earlier_stories(conn)
+        _unread_story(conn)
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:
@@ -68,6 +69,12 @@ def _earlier_stories(conn: psycopg.Connection) -> None:
         landed(conn, "stories", posted_at, story_id=str(number), payload=node, content_hash=str(number) * 21)
         for minutes, views in ((18 * 60, 300), (21 * 60, 310 + number % 7), (1431, 350), (1436, 350 + number % 3)):
             reading(conn, str(number), posted_at + timedelta(minutes=minutes), views=views)
+
+
+def _unread_story(conn: psycopg.Connection) -> None:
+    """A story that ends before the last build, and after the one before that."""
+    node = {"id": "107", "timestamp": "2026-11-11T10:00:00+0000", "media_type": "IMAGE"}
+    landed(conn, "stories", at(11, 10, 5), story_id="107", payload=node)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +204,8 @@ def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
     dbt.build(grown, AS_OF)
     with owner(grown) as conn:
         reading(conn, "104", AS_OF - timedelta(minutes=1), views=9, reach=9)
+        # Of 107 itself nothing lands.
+        landed(conn, "story_listings", at(12, 9, 55), status="failed", cause="throttled")
         conn.commit()
         kept = "select ctid, xmin::text, * from build.fct_story_readings where story_id <> '104' order by ctid"
         conn.execute("set role storykeep_transform")
@@ -205,6 +214,8 @@ def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
         assert conn.execute(kept).fetchall() == before
         late = conn.execute("select views, finality from build.fct_stories where story_id = '104'").fetchall()
         assert late == [(9, "sweep")]
+        lost = conn.execute("select loss_cause from build.fct_stories where story_id = '107'").fetchall()
+        assert lost == [("throttled",)]
         read = conn.execute("select story_id from intermediate.int_stories__readings_touched").fetchall()
         assert read == [("104",)]
 

@@ -12,18 +12,19 @@ pytestmark = pytest.mark.integration
 def test_stories_with_their_finality_and_last_counts(query: Query) -> None:
     rows = query(
         """
-        select story_id, finality, is_final, views, reach, views_withheld, last_reading_at, last_reading_age_minutes,
-            estimated_undercount, estimated_undercount_low, estimated_undercount_high, withheld_upper_bound
+        select story_id, finality, is_final, loss_cause, views, reach, views_withheld, last_reading_at,
+            last_reading_age_minutes, estimated_undercount, estimated_undercount_low, estimated_undercount_high,
+            withheld_upper_bound
         from marts.fct_stories order by story_id
         """
     )
     assert [tuple(row.values()) for row in rows] == [
-        ("101", "sweep", True, 1000, 700, False, at(11, 7, 55), 5, 5, 0, 11, None),
-        ("102", "late", False, 300, 200, False, at(11, 5), 240, None, None, None, None),
-        ("103", "masked", True, None, None, True, at(11, 9, 55), 5, None, None, None, 4),
-        ("104", "missing", False, None, None, False, at(11, 1), 22 * 60, None, None, None, None),
-        ("105", "live", False, 40, 30, False, at(12, 11), 60, None, None, None, 4),  # its link clicks are
-        ("106", "live", False, None, None, False, None, None, None, None, None, None),
+        ("101", "sweep", True, None, 1000, 700, False, at(11, 7, 55), 5, 5, 0, 11, None),
+        ("102", "late", False, "our_outage", 300, 200, False, at(11, 5), 240, None, None, None, None),
+        ("103", "masked", True, None, None, None, True, at(11, 9, 55), 5, None, None, None, 4),
+        ("104", "missing", False, "token", None, None, False, at(11, 1), 22 * 60, None, None, None, None),
+        ("105", "live", False, None, 40, 30, False, at(12, 11), 60, None, None, None, 4),  # its link clicks are
+        ("106", "live", False, None, None, None, False, None, None, None, None, None, None),
     ]
 
 

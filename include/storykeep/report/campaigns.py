@@ -17,7 +17,7 @@ from storykeep.report.content import (
     show_stories,
 )
 from storykeep.report.coverage import Attention, Coverage, attention, coverage, show_attention, show_coverage
-from storykeep.report.finality import FinalityClass, finality_classes, show_finality
+from storykeep.report.finality import FinalityClass, Loss, finality_classes, losses, show_finality
 from storykeep.report.performance import Performance, campaign_named, performances, show_performance
 
 
@@ -31,6 +31,7 @@ class Report:
     attention: tuple[Attention, ...]
     creators: tuple[CreatorContent, ...] = ()
     stories: tuple[StoryContent, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 def gather(conn: psycopg.Connection, campaign: str | None = None) -> Report:
@@ -47,6 +48,7 @@ def gather(conn: psycopg.Connection, campaign: str | None = None) -> Report:
             attention=attention(conn, campaign_id),
             creators=campaign_creators(conn, campaign_id) if campaign_id else (),
             stories=campaign_stories(conn, campaign_id) if campaign_id else (),
+            losses=losses(conn, campaign_id),
         )
 
 
@@ -76,6 +78,6 @@ def render(report: Report, console: Console) -> None:
     if report.creators:
         show_creators(console, report.creators)
         show_stories(console, report.stories)
-    show_finality(console, report.finality)
+    show_finality(console, report.finality, report.losses)
     show_coverage(console, report.coverage)
     show_attention(console, report.attention)

@@ -39,11 +39,19 @@ class FinalityClass:
     undercount_high: int | None = None
 
 
+@dataclass(frozen=True)
+class Loss:
+    """How many late and missing stories have no last reading for one cause."""
+
+    cause: str
+    stories: int
+
+
 def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple[FinalityClass, ...]:
     """The classes that occur, of all stories or of one campaign's."""
     with conn.cursor(row_factory=class_row(FinalityClass)) as cursor:
         found = cursor.execute(
-            """
+            f"""
             select
                 finality,
                 count(*) as stories,
@@ -54,19 +62,40 @@ def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple
                 sum(estimated_undercount_low)::bigint as undercount_low,
                 sum(estimated_undercount_high)::bigint as undercount_high
             from marts.fct_stories
-            where
-                %(campaign)s::text is null
-                or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+            where {_OF_CAMPAIGN}
             group by finality
-            """,
+            """,  # noqa: S608 (the part put in is a constant of this file)
             {"campaign": campaign_id},
         ).fetchall()
     order = list(MEANINGS)
     return tuple(sorted(found, key=lambda row: order.index(row.finality)))
 
 
-def show_finality(console: Console, classes: tuple[FinalityClass, ...]) -> None:
-    """Print the classes; the shares are of the stories that have ended."""
+def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...]:
+    """The causes that occur, the most frequent first, of all stories or of one campaign's."""
+    with conn.cursor(row_factory=class_row(Loss)) as cursor:
+        return tuple(
+            cursor.execute(
+                f"""
+                select loss_cause as cause, count(*) as stories
+                from marts.fct_stories
+                where loss_cause is not null and {_OF_CAMPAIGN}
+                group by loss_cause
+                order by stories desc, cause
+                """,  # noqa: S608 (the part put in is a constant of this file)
+                {"campaign": campaign_id},
+            )
+        )
+
+
+_OF_CAMPAIGN = """(
+    %(campaign)s::text is null
+    or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+)"""
+
+
+def show_finality(console: Console, classes: tuple[FinalityClass, ...], lost: tuple[Loss, ...]) -> None:
+    """Print the classes, and why stories were not read to their end; the shares are of the stories that have ended."""
     ended = sum(row.stories for row in classes if row.finality != "live")
     show(
         console,
@@ -89,4 +118,5 @@ def show_finality(console: Console, classes: tuple[FinalityClass, ...]) -> None:
             for row in classes
             if row.undercount is not None
         ),
+        *(f"Not read to the end for {one.cause}: {counted(one.stories, 'story', 'stories')}." for one in lost),
     )

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from storykeep.errors import StorykeepError
 from storykeep.report.campaigns import gather, render
+from storykeep.report.finality import Loss
 
 pytestmark = pytest.mark.integration
 
@@ -69,12 +70,20 @@ def world(insert_mart: Insert) -> Insert:
             {"views_withheld": True, "reach_withheld": True, "total_interactions_withheld": True}
             | {"withheld_lower_bound": 0, "withheld_upper_bound": 4, "is_final": True},
         ),
-        ("s3", "missing", {}),
+        ("s3", "missing", {"loss_cause": "token"}),
         ("s4", "live", {"views": 50, "reach": 40}),
     ):
         insert_mart("fct_stories", story_id=story_id, account_id="a1", username="mila", finality=finality, **counts)
         insert_mart("fct_campaign_content", campaign_id="glow", story_id=story_id, matched_by="hashtag")
-    insert_mart("fct_stories", story_id="other", account_id="a2", username="otto", finality="late", views=7)
+    insert_mart(
+        "fct_stories",
+        story_id="other",
+        account_id="a2",
+        username="otto",
+        finality="late",
+        views=7,
+        loss_cause="throttled",
+    )
     for day, gap, cause in (("2026-11-20", 16, None), ("2026-11-21", 90.5, "token")):
         insert_mart(
             "fct_capture_coverage",
@@ -114,6 +123,17 @@ def test_finality_classes_keep_known_withheld_and_unknown_apart(bi: psycopg.Conn
         "live": (1, 50, 0, 0),
     }
     assert list(classes) == ["sweep", "masked", "late", "missing", "live"]
+
+
+@pytest.mark.usefixtures("world")
+def test_losses_are_counted_by_cause_of_all_stories_or_of_a_campaigns(
+    insert_mart: Insert, bi: psycopg.Connection
+) -> None:
+    insert_mart(
+        "fct_stories", story_id="more", account_id="a2", username="otto", finality="late", loss_cause="throttled"
+    )
+    assert gather(bi).losses == (Loss("throttled", 2), Loss("token", 1))
+    assert gather(bi, "glow").losses == (Loss("token", 1),)
 
 
 @pytest.mark.usefixtures("world")

@@ -11,7 +11,7 @@ from rich.console import Console
 from storykeep.report.campaigns import Report, render
 from storykeep.report.content import CreatorContent, StoryContent
 from storykeep.report.coverage import AccountCoverage, Attention, Coverage, Unseen
-from storykeep.report.finality import FinalityClass
+from storykeep.report.finality import FinalityClass, Loss
 from storykeep.report.performance import Performance
 
 CAMPAIGN = Performance(
@@ -149,6 +149,13 @@ def test_what_came_after_the_last_readings_is_told_with_its_bounds() -> None:
     text = printed(REPORT)
     assert "Later views of sweep stories: about 12,345 (900-23,456), not added." in text
     assert text.count("Later views") == 1
+
+
+def test_why_stories_were_not_read_to_the_end_is_a_line_for_each_cause() -> None:
+    lost = (Loss("throttled", 1234), Loss("our_outage", 1))
+    text = printed(replace(REPORT, losses=lost))
+    assert "Not read to the end for throttled: 1,234 stories.\nNot read to the end for our_outage: 1 story.\n" in text
+    assert "Not read" not in printed(REPORT)
 
 
 def test_how_soon_stories_are_seen_is_told_where_there_were_any() -> None:

@@ -53,7 +53,8 @@ states as (
             when status in ('expired', 'data_access_ended', 'revoked', 'needs_action') then 'token'
             when status in ('invited', 'connecting', 'disconnected', 'purged') then 'not_connected'
             when status = 'not_tracked' then 'not_tracked'
-        end as cause
+        end as cause,
+        status = 'connected_no_insights' as is_without_insights
     from events
 
 ),
@@ -90,7 +91,8 @@ select
     states.account_id,
     greatest(states.starts_at, wishes.starts_at) as starts_at,
     least(states.ends_at, wishes.ends_at) as ends_at,
-    coalesce(wishes.cause, states.cause) as cause
+    coalesce(wishes.cause, states.cause) as cause,
+    coalesce(wishes.cause, states.cause, case when states.is_without_insights then 'permission' end) as insights_cause
 from states
 inner join wishes
     on

@@ -98,6 +98,7 @@ stories as (
             percentile_cont({{ percent / 100 }}) within group (order by detection_minutes)
                 as detection_p{{ percent }}_minutes,
         {% endfor %}
+        mode() within group (order by loss_cause) as lost_cause,
         count(*) as kept
     from {{ ref('fct_stories') }}
     group by account_id, {{ utc_date('posted_at') }}
@@ -153,6 +154,7 @@ select
     {% for finality in finalities() %}
         coalesce(stories.stories_{{ finality }}, 0)::integer as stories_{{ finality }},
     {% endfor %}
+    stories.lost_cause as stories_lost_cause,
     coalesce(not_kept.stories, 0)::integer as stories_not_kept,
     (coalesce(stories.kept, 0) + coalesce(not_kept.stories, 0))::integer as stories_seen
 from longest_gaps

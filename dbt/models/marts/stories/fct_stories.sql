@@ -42,6 +42,12 @@ undercounts as (
 
 ),
 
+losses as (
+
+    select * from {{ ref('int_stories__losses') }}
+
+),
+
 media as (
 
     select * from {{ ref('int_stories__media_latest') }}
@@ -81,6 +87,7 @@ told as (
         case when connections.account_id is not null then 'creator_authorisation' end as consent_basis,
         stories.finality,
         stories.is_final,
+        losses.cause as loss_cause,
         stories.media_type,
         stories.permalink,
         stories.caption,
@@ -108,6 +115,7 @@ told as (
             and stories.posted_at >= periods.starts_at
             and stories.posted_at < periods.ends_at
     left join undercounts on stories.story_id = undercounts.story_id
+    left join losses on stories.story_id = losses.story_id
     left join media on stories.story_id = media.story_id
 
 )
@@ -121,11 +129,12 @@ from told
         touched.story_id is not null
         -- Without anything landing, a campaign makes it one to be kept,
         or standing.story_id is null
-        -- and what the account and other stories say of the story changes.
+        -- and what the account, its connection and other stories say of the story changes.
         or standing.ig_user_id is distinct from told.ig_user_id
         or standing.username is distinct from told.username
         or standing.consent_basis is distinct from told.consent_basis
         or standing.detection_minutes is distinct from told.detection_minutes
+        or standing.loss_cause is distinct from told.loss_cause
         {% for column in undercount_columns() %}
             or standing.{{ column }} is distinct from told.{{ column }}
         {% endfor %}

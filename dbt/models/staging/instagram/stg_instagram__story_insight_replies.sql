@@ -9,6 +9,8 @@ landed as (
         captured_at,
         account_id,
         status,
+        error_code,
+        error_subcode,
         payload,
         content_hash,
         landing_id
@@ -20,6 +22,8 @@ landed as (
         captured_at,
         account_id,
         status,
+        error_code,
+        error_subcode,
         payload,
         content_hash,
         landing_id
@@ -33,6 +37,8 @@ select
     captured_at,
     account_id,
     status,
+    error_code,
+    error_subcode,
     payload,
     content_hash
 from landed
