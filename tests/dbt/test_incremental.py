@@ -50,6 +50,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
             payload={"error": {"code": 10}},
         )
         _earlier_stories(conn)
+        _more_listings(conn)
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:
@@ -68,6 +69,17 @@ def _earlier_stories(conn: psycopg.Connection) -> None:
         landed(conn, "stories", posted_at, story_id=str(number), payload=node, content_hash=str(number) * 21)
         for minutes, views in ((18 * 60, 300), (21 * 60, 310 + number % 7), (1431, 350), (1436, 350 + number % 3)):
             reading(conn, str(number), posted_at + timedelta(minutes=minutes), views=views)
+
+
+def _more_listings(conn: psycopg.Connection) -> None:
+    """So that days have runs of good and of failed listings, gaps between them, and some that nobody tried in."""
+    chance = random.Random(5)
+    for account in ("acc-a", "acc-b"):
+        moment = at(10, 13, 7)
+        while (moment := moment + timedelta(minutes=chance.choice((15, 15, 15, 45, 61, 240)))) < AS_OF:
+            failed = {"status": "failed", "cause": chance.choice(("throttled", "token", "api_unreachable"))}
+            told = failed if chance.random() < 0.4 else {"status": "ok", "payload": {}}
+            landed(conn, "story_listings", moment, account_id=account, **told)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@
     indexes=[{'columns': ['account_id', 'date']}]
 ) }}
 
+-- depends_on: {{ ref('int_landing__rows_new') }}
+
 -- A run ends with its day, so that a listing that comes late concerns that day alone, whatever came before and after.
 with
 
@@ -13,35 +15,54 @@ listings as (
 
 ),
 
-touched as (
+{% if is_incremental() %}
 
-    select distinct
-        account_id,
-        {{ utc_date('captured_at') }} as date
-    from {{ ref('int_landing__rows_new') }}
-    where table_name = 'story_listings'
+    touched as (
 
-),
+        select distinct
+            account_id,
+            {{ utc_date('captured_at') }} as date
+        from {{ ref('int_landing__rows_new') }}
+        where table_name = 'story_listings'
+
+    ),
+
+    known as (
+
+        select listings_of_day.*
+        from touched
+        cross join lateral (
+            select listings.*
+            from listings
+            where
+                listings.account_id = touched.account_id
+                and listings.date = touched.date
+                and listings.captured_at >= touched.date::timestamp at time zone 'UTC'
+                and listings.captured_at < (touched.date + 1)::timestamp at time zone 'UTC'
+            -- With an order, each day is looked up in its partition. Without, Postgres joins the whole history.
+            order by listings.captured_at
+        ) as listings_of_day
+
+    ),
+
+{% else %}
+
+    known as (select * from listings),
+
+{% endif %}
 
 compared as (
 
     select
-        listings.*,
-        ({{ minutes_between('lag(listings.captured_at) over in_order', 'listings.captured_at') }})::numeric(12, 2)
-            as minutes,
+        *,
+        ({{ minutes_between('lag(captured_at) over in_order', 'captured_at') }})::numeric(12, 2) as minutes,
         coalesce(
-            listings.status = lag(listings.status) over in_order
-            and listings.cause is not distinct from lag(listings.cause) over in_order,
+            status = lag(status) over in_order
+            and cause is not distinct from lag(cause) over in_order,
             false
         ) as is_same
-    from listings
-    {% if is_incremental() %}
-        inner join touched
-            on
-                listings.account_id = touched.account_id
-                and listings.date = touched.date
-    {% endif %}
-    window in_order as (partition by listings.account_id, listings.date order by listings.captured_at, listings.status)
+    from known
+    window in_order as (partition by account_id, date order by captured_at, status)
 
 ),
 
