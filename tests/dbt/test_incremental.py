@@ -75,7 +75,7 @@ def _more_listings(conn: psycopg.Connection) -> None:
     """So that days have runs of good and of failed listings, gaps between them, and some that nobody tried in."""
     chance = random.Random(5)
     for account in ("acc-a", "acc-b"):
-        moment = at(10, 13, 7)
+        moment = at(10, 13) + timedelta(seconds=30)
         while (moment := moment + timedelta(minutes=chance.choice((15, 15, 15, 45, 61, 240)))) < AS_OF:
             failed = {"status": "failed", "cause": chance.choice(("throttled", "token", "api_unreachable"))}
             told = failed if chance.random() < 0.4 else {"status": "ok", "payload": {}}
