@@ -27,3 +27,11 @@
 {% macro postgres__current_timestamp() -%}
     {{ as_of() }}
 {%- endmacro %}
+
+
+{# The newest row of a source, looked for in days that are not yet too old for any: not in the whole history. #}
+{% macro postgres__collect_freshness(source, loaded_at_field, filter) -%}
+    {{ return(default__collect_freshness(
+        source, loaded_at_field, loaded_at_field ~ " > " ~ as_of() ~ " - interval '4 days'"
+    )) }}
+{%- endmacro %}

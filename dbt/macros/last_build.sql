@@ -3,17 +3,18 @@
     {%- if flags.WHICH in ('build', 'run') -%}
         -- dbt's clean-up before this hook rolls the role of the connection back.
         set role {{ target.role }};
+        {% if flags.FULL_REFRESH %} drop table if exists {{ suffixed('intermediate') }}.last_build; {% endif %}
         create table if not exists {{ suffixed('intermediate') }}.last_build (
             as_of timestamptz not null,
             project text not null,
+            story_listings bigint not null,
             stories bigint not null,
             story_insights bigint not null,
             media_files bigint not null,
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );
-        delete from {{ suffixed('intermediate') }}.last_build
-        where reached_at > {{ as_of() }}{% if flags.FULL_REFRESH %} or true{% endif %};
+        delete from {{ suffixed('intermediate') }}.last_build where reached_at > {{ as_of() }};
         update {{ suffixed('intermediate') }}.last_build set reached_at = {{ as_of() }};
     {%- endif -%}
 {%- endmacro %}

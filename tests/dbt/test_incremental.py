@@ -51,6 +51,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
         )
         _earlier_stories(conn)
         _unread_story(conn)
+        _more_listings(conn)
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:
@@ -75,6 +76,17 @@ def _unread_story(conn: psycopg.Connection) -> None:
     """A story that ends before the last build, and after the one before that."""
     node = {"id": "107", "timestamp": "2026-11-11T10:00:00+0000", "media_type": "IMAGE"}
     landed(conn, "stories", at(11, 10, 5), story_id="107", payload=node)
+
+
+def _more_listings(conn: psycopg.Connection) -> None:
+    """So that days have runs of good and of failed listings, gaps between them, and some that nobody tried in."""
+    chance = random.Random(5)
+    for account in ("acc-a", "acc-b"):
+        moment = at(10, 13) + timedelta(seconds=30)
+        while (moment := moment + timedelta(minutes=chance.choice((15, 15, 15, 45, 61, 240)))) < AS_OF:
+            failed = {"status": "failed", "cause": chance.choice(("throttled", "token", "api_unreachable"))}
+            told = failed if chance.random() < 0.4 else {"status": "ok", "payload": {}}
+            landed(conn, "story_listings", moment, account_id=account, **told)
 
 
 @pytest.fixture(scope="module")

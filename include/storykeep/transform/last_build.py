@@ -36,8 +36,9 @@ def keep(settings: Settings) -> None:
         conn.execute("delete from intermediate.last_build")
         conn.execute(
             """
-            insert into intermediate.last_build (as_of, project, stories, story_insights, media_files, reached_at)
-            select as_of, project, stories, story_insights, media_files, reached_at
+            insert into intermediate.last_build
+            (as_of, project, story_listings, stories, story_insights, media_files, reached_at)
+            select as_of, project, story_listings, stories, story_insights, media_files, reached_at
             from intermediate.int_landing__taken_in
             """
         )

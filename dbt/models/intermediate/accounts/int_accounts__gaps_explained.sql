@@ -1,8 +1,8 @@
 with
 
-listings as (
+listing_runs as (
 
-    select * from {{ ref('stg_instagram__story_listings') }}
+    select * from {{ ref('int_accounts__listing_runs') }}
 
 ),
 
@@ -18,33 +18,37 @@ periods as (
 
 ),
 
--- What bounds the gaps: when the account became known, its connection, every good listing, and the moment of the build.
--- From the first and from every listing on it is known what lives.
+-- What bounds the gaps: when the account became known, its connection, every run of good listings, and the moment of
+-- the build. From the first and from every listing on it is known what lives.
 bounds_found as (
 
     select
         account_id,
-        known_from as bound_at,
+        known_from as first_at,
+        known_from as last_at,
         true as is_known
     from tracked
     union all
     select
         account_id,
-        tracked_from as bound_at,
+        tracked_from as first_at,
+        tracked_from as last_at,
         false as is_known
     from tracked
     where tracked_from is not null
     union all
     select
         account_id,
-        captured_at as bound_at,
+        first_at,
+        last_at,
         true as is_known
-    from listings
+    from listing_runs
     where status = 'ok'
     union all
     select
         account_id,
-        {{ as_of() }} as bound_at,
+        {{ as_of() }} as first_at,
+        {{ as_of() }} as last_at,
         false as is_known
     from tracked
 
@@ -54,10 +58,11 @@ bounds as (
 
     select
         account_id,
-        bound_at,
+        first_at,
+        max(last_at) as last_at,
         bool_or(is_known) as is_known
     from bounds_found
-    group by account_id, bound_at
+    group by account_id, first_at
 
 ),
 
@@ -66,8 +71,8 @@ pairs as (
     select
         account_id,
         is_known,
-        bound_at as starts_at,
-        lead(bound_at) over (partition by account_id order by bound_at) as ends_at
+        last_at as starts_at,
+        lead(first_at) over (partition by account_id order by first_at) as ends_at
     from bounds
 
 ),
@@ -83,7 +88,7 @@ gaps as (
         ({{ minutes_between('pairs.starts_at', 'pairs.ends_at') }})::numeric(12, 2) as minutes
     from pairs
     inner join tracked on pairs.account_id = tracked.account_id
-    where pairs.ends_at is not null
+    where pairs.starts_at < pairs.ends_at
 
 ),
 
@@ -94,25 +99,35 @@ long_gaps as (
 
 ),
 
--- What the failed tries of the gap were told, most often. An account that needs its creator is not asked again, so
--- that one such reply outweighs any number of others.
-causes_told as (
+-- What the failed tries of the gap were told. No good listing parts those of one run, so that all are of one gap.
+tries as (
 
     select
         long_gaps.account_id,
         long_gaps.starts_at,
-        coalesce(
-            mode() within group (order by listings.cause) filter (where listings.cause in ('token', 'permission')),
-            mode() within group (order by listings.cause)
-        ) as cause
+        listing_runs.cause,
+        sum(listing_runs.listings) as listings
     from long_gaps
-    inner join listings
+    inner join listing_runs
         on
-            long_gaps.account_id = listings.account_id
-            and listings.status = 'failed'
-            and long_gaps.starts_at < listings.captured_at
-            and long_gaps.ends_at >= listings.captured_at
-    group by long_gaps.account_id, long_gaps.starts_at
+            long_gaps.account_id = listing_runs.account_id
+            and long_gaps.starts_at < listing_runs.last_at
+            and long_gaps.ends_at >= listing_runs.last_at
+            and listing_runs.cause is not null
+    group by long_gaps.account_id, long_gaps.starts_at, listing_runs.cause
+
+),
+
+-- Most often. An account that needs its creator is not asked again, so that one such reply outweighs any number of
+-- others.
+causes_told as (
+
+    select distinct on (account_id, starts_at)
+        account_id,
+        starts_at,
+        cause
+    from tries
+    order by account_id asc, starts_at asc, cause in ('token', 'permission') desc, listings desc, cause asc
 
 ),
 

@@ -26,8 +26,8 @@ first_listings as (
 
     select
         account_id,
-        min(captured_at) as captured_at
-    from {{ ref('stg_instagram__story_listings') }}
+        min(first_at) as captured_at
+    from {{ ref('int_accounts__listing_runs') }}
     group by account_id
 
 ),
@@ -36,7 +36,7 @@ firsts as (
 
     select
         accounts.account_id,
-        accounts.added_at,
+        least(accounts.added_at, first_listings.captured_at) as known_from,
         -- A reconnect moves connected_at on; least() skips nulls.
         case
             when connections.account_id is not null
@@ -51,7 +51,7 @@ firsts as (
 
 select
     account_id,
-    least(added_at, tracked_from) as known_from,
+    least(known_from, tracked_from) as known_from,
     case when tracked_from <= {{ as_of() }} then tracked_from end as tracked_from
 from firsts
-where least(added_at, tracked_from) <= {{ as_of() }}
+where least(known_from, tracked_from) <= {{ as_of() }}

@@ -2,6 +2,7 @@
 
 -- What retention kept are rows of story_insights all the same.
 {% set tables = {
+    "story_listings": "story_listings",
     "stories": "stories",
     "story_insights": "story_insights",
     "story_insights_kept": "story_insights",
@@ -13,7 +14,8 @@
     select
         '{{ table }}' as table_name,
         landing_id,
-        story_id,
+        account_id,
+        {{ 'null' if table == 'story_listings' else 'story_id' }} as story_id,
         captured_at
     from {{ source('instagram', source_name) }}
     where landing_id > {{ last_build(table, 0) }}::bigint and {{ has_landed(table) }}

@@ -1,4 +1,4 @@
-{% set tables = ["stories", "story_insights", "media_files"] %}
+{% set tables = ["story_listings", "stories", "story_insights", "media_files"] %}
 
 with
 

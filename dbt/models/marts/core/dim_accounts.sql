@@ -22,8 +22,8 @@ last_good_listings as (
 
     select
         account_id,
-        max(captured_at) as captured_at
-    from {{ ref('stg_instagram__story_listings') }}
+        max(last_at) as captured_at
+    from {{ ref('int_accounts__listing_runs') }}
     where status = 'ok'
     group by account_id
 

@@ -6,6 +6,12 @@ gaps as (
 
 ),
 
+runs as (
+
+    select * from {{ ref('int_accounts__listing_runs') }}
+
+),
+
 -- A gap counts whole on every day that it touches, so that one of 24 hours shows as such.
 daily_gaps as (
 
@@ -17,6 +23,28 @@ daily_gaps as (
 
 ),
 
+-- Of a run of good listings the longest interval is enough: it is short, and has no cause.
+daily_intervals as (
+
+    select
+        account_id,
+        date,
+        starts_at,
+        minutes,
+        cause
+    from daily_gaps
+    union all
+    select
+        account_id,
+        date,
+        first_at as starts_at,
+        longest_minutes as minutes,
+        null as cause
+    from runs
+    where longest_minutes is not null
+
+),
+
 longest_gaps as (
 
     select distinct on (account_id, date)
@@ -24,7 +52,7 @@ longest_gaps as (
         date,
         minutes,
         cause
-    from daily_gaps
+    from daily_intervals
     order by account_id asc, date asc, minutes desc, starts_at asc
 
 ),
@@ -78,11 +106,11 @@ listings as (
 
     select
         account_id,
-        {{ utc_date('captured_at') }} as date,
-        count(*) filter (where status = 'ok') as done,
-        count(*) filter (where status = 'failed') as failed
-    from {{ ref('stg_instagram__story_listings') }}
-    group by account_id, {{ utc_date('captured_at') }}
+        date,
+        sum(listings) filter (where status = 'ok') as done,
+        sum(listings) filter (where status = 'failed') as failed
+    from runs
+    group by account_id, date
 
 ),
 

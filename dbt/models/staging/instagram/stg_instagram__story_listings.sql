@@ -1,5 +1,6 @@
 select
     account_id,
+    {{ utc_date('captured_at') }} as date,
     captured_at,
     status,
     cause
@@ -9,6 +10,7 @@ union all
 -- Of the days that retention dropped.
 select
     days.account_id,
+    days.day as date,
     moments.captured_at,
     days.status,
     days.cause
