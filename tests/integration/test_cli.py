@@ -17,7 +17,7 @@ import requests
 from cryptography.fernet import Fernet
 from psycopg import sql
 
-from storykeep.capture import snapshot
+from storykeep.capture.outage import snapshot
 from storykeep.clock import system_clock
 from storykeep.local.postgres import EmbeddedPostgres, uri
 from storykeep.sandbox.serve import Running, sandbox

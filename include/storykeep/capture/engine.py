@@ -13,13 +13,14 @@ from storykeep.accounts import registry
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection, Unreadable
 from storykeep.accounts.vault import Vault
-from storykeep.capture import notices, private_file, skew, snapshot, spool
-from storykeep.capture.away import AwayTick, away_tick, carried_on
+from storykeep.capture import notices, skew
 from storykeep.capture.causes import CREATORS_MATTER
-from storykeep.capture.drain import drain
 from storykeep.capture.due import due_of, within
 from storykeep.capture.listing import land_throttled, list_stories
 from storykeep.capture.lookout import Lookout
+from storykeep.capture.outage import private_file, snapshot, spool
+from storykeep.capture.outage.away import AwayTick, away_tick, carried_on
+from storykeep.capture.outage.drain import drain
 from storykeep.capture.planner import Plan
 from storykeep.capture.reading import read_stories
 from storykeep.capture.tick import Tick

@@ -17,7 +17,7 @@ from storykeep.capture import clocks, incidents, known, refusals
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch, Weigh
-from storykeep.capture.memory import Memory
+from storykeep.capture.outage.memory import Memory
 from storykeep.capture.planner import AccountClock, StoryClock
 from storykeep.capture.refusals import Tally
 from storykeep.capture.side_by_side import side_by_side

@@ -132,7 +132,7 @@ def _set_mode(username: str, mode: str, by: str | None) -> None:
 
 def _leave_alone(settings: Settings, account_id: str) -> None:
     """See to it that the next tick does not ask the account even if Postgres is away by then."""
-    from storykeep.capture import snapshot, spool
+    from storykeep.capture.outage import snapshot, spool
 
     snapshot.forget(spool.folder(settings), account_id)
 

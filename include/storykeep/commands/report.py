@@ -24,7 +24,7 @@ def report(campaign: Annotated[str | None, typer.Option(help="Only this campaign
 @reports.command()
 def status() -> None:
     """Show on one screen whether capture is alive; exit status 1 when it is not."""
-    from storykeep.capture import spool
+    from storykeep.capture.outage import spool
     from storykeep.report.status import gather_status, render_status
 
     settings = Settings.from_env()

@@ -14,8 +14,8 @@ from rich.text import Text
 from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture import skew
+from storykeep.capture.outage.spool import NOTHING, Waiting
 from storykeep.capture.planner import SWEEP
-from storykeep.capture.spool import NOTHING, Waiting
 from storykeep.errors import StorykeepError
 from storykeep.report.drift import Notice, new_notices
 from storykeep.report.figures import NONE, counted, duration

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from storykeep.accounts.modes import Mode
-from storykeep.capture.spool import Waiting
+from storykeep.capture.outage.spool import Waiting
 from storykeep.report.status import BlockedPool, LastRun, Status, Trouble, render_status
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from storykeep.capture import private_file
-from storykeep.capture.spooled import FORMAT, Record
+from storykeep.capture.outage import private_file
+from storykeep.capture.outage.spooled import FORMAT, Record
 from storykeep.errors import StorykeepError
 from storykeep.settings import Settings
 

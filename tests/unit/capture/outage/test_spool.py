@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from storykeep.capture import private_file, snapshot, spool
 from storykeep.capture.asks import AskKey
-from storykeep.capture.memory import Memory, PoolClock
-from storykeep.capture.spooled import Record, restored, spooled
+from storykeep.capture.outage import private_file, snapshot, spool
+from storykeep.capture.outage.memory import Memory, PoolClock
+from storykeep.capture.outage.spooled import Record, restored, spooled
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints, errors
@@ -35,7 +35,7 @@ from storykeep.graph.errors import (
 from storykeep.graph.replies import Reply, read
 from storykeep.graph.usage import Pool, Usage
 
-from .answers import TOKEN, listing, reading
+from ..answers import TOKEN, listing, reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = SecretStr("EAAverysecrettoken" + "x" * 40)

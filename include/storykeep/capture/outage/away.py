@@ -11,13 +11,13 @@ import psycopg
 
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection
-from storykeep.capture import spool
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.incidents import Watch, Weigh
-from storykeep.capture.memory import Memory
+from storykeep.capture.outage import spool
+from storykeep.capture.outage.memory import Memory
+from storykeep.capture.outage.relive import Past
+from storykeep.capture.outage.spooled import Record, spooled
 from storykeep.capture.planner import AccountClock, StoryClock
-from storykeep.capture.relive import Past
-from storykeep.capture.spooled import Record, spooled
 from storykeep.capture.tick import Chunk, Tick
 from storykeep.clock import Clock, fixed_clock
 from storykeep.graph.client import Answer, Ask, GraphClient

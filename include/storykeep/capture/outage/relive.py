@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from storykeep.capture.asks import key_of
 from storykeep.capture.incidents import Watch
 from storykeep.capture.listing import Listing, land_listings, land_throttled
+from storykeep.capture.outage.spooled import Record, restored
 from storykeep.capture.reading import land_readings
-from storykeep.capture.spooled import Record, restored
 from storykeep.capture.tick import Tick
 from storykeep.clock import fixed_clock
 

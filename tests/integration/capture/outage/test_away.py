@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from storykeep.accounts.vault import Vault
-from storykeep.capture import engine, snapshot, spool
+from storykeep.capture import engine
+from storykeep.capture.outage import snapshot, spool
 from storykeep.capture.planner import SWEEP
 from storykeep.errors import StorykeepError
 from storykeep.local.postgres import EmbeddedPostgres
@@ -25,9 +26,9 @@ from storykeep.sandbox.serve import Running
 from storykeep.settings import Settings
 from storykeep.warehouse import WarehouseAwayError, connect
 
-from .conftest import EVENING, Scene, wired
-from .crashing import crash_at
-from .outage import AwayScene, differences, run_id_at
+from ..conftest import EVENING, Scene, wired
+from ..crashing import crash_at
+from .scene import AwayScene, differences, run_id_at
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from storykeep.accounts.registry import Connection, Unreadable, shard_of
 from storykeep.accounts.vault import Vault
-from storykeep.capture import clocks, private_file, refusals
-from storykeep.capture.memory import LockedConnection, Memory, PoolClock
+from storykeep.capture import clocks, refusals
+from storykeep.capture.outage import private_file
+from storykeep.capture.outage.memory import LockedConnection, Memory, PoolClock
 from storykeep.errors import StorykeepError
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import psycopg
 
 from storykeep.accounts.registry import import_accounts
 from storykeep.accounts.vault import Vault
-from storykeep.capture import spool
 from storykeep.capture.engine import capture_or_spool
+from storykeep.capture.outage import spool
 from storykeep.clock import fixed_clock
 from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.landing.runs import Run
@@ -19,8 +19,8 @@ from storykeep.local.postgres import EmbeddedPostgres
 from storykeep.settings import Flavour, GraphSettings
 from storykeep.warehouse import connect
 
-from .conftest import START, Scene
-from .test_crash import STATE
+from ..conftest import START, Scene
+from ..test_crash import STATE
 
 
 @dataclass

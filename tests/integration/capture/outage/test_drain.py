@@ -10,10 +10,11 @@ import psycopg
 import pytest
 
 from storykeep.accounts.registry import disconnect
-from storykeep.capture import drain, relive, snapshot, spool, tick
+from storykeep.capture import tick
 from storykeep.capture.asks import key_of
 from storykeep.capture.engine import capture, capture_away
-from storykeep.capture.spooled import Record
+from storykeep.capture.outage import drain, relive, snapshot, spool
+from storykeep.capture.outage.spooled import Record
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints
 from storykeep.graph.client import Answer
@@ -23,7 +24,7 @@ from storykeep.landing.runs import Run
 from storykeep.landing.storage import open_root
 from storykeep.warehouse import WarehouseAwayError
 
-from .conftest import Scene
+from ..conftest import Scene
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,11 @@ import psycopg
 from storykeep.accounts.connections import Held, held
 from storykeep.accounts.registry import Connection
 from storykeep.accounts.states import State
-from storykeep.capture import notices, spool
-from storykeep.capture.away import mark_of
-from storykeep.capture.relive import Past
-from storykeep.capture.spooled import NO_TOKEN, Record
+from storykeep.capture import notices
+from storykeep.capture.outage import spool
+from storykeep.capture.outage.away import mark_of
+from storykeep.capture.outage.relive import Past
+from storykeep.capture.outage.spooled import NO_TOKEN, Record
 from storykeep.capture.tick import Tick
 from storykeep.clock import fixed_clock
 from storykeep.landing import runs

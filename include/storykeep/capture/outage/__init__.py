@@ -1,0 +1,1 @@
+"""Capture while Postgres is away: what a tick leaves on the disk, works from, and lands when it is back."""
