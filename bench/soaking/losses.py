@@ -138,6 +138,10 @@ class Losses:
         near = self._hindered(story, story.expires_at - LAST_MINUTES - REACH)
         killed = any(story.expires_at - LAST_MINUTES - TICK < at < story.expires_at for at in self._kills)
         causes = {Cause.OUR_OUTAGE} if killed else set()
+        day = story.expires_at.date()
+        minutes, _ = self._gaps.get((story.ig_user_id, day), (0, None))
+        if minutes > LONG_GAP_MINUTES:  # a gap has one cause, which may have come after the story's end
+            causes |= self._possible(story.ig_user_id, day, minutes)
         return causes.union(*(spell.causes if isinstance(spell, Spell) else {PLIGHTS[spell]} for spell in near))
 
     def _wrong_causes(self) -> Iterable[str]:

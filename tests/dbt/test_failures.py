@@ -149,7 +149,7 @@ def test_a_failed_release_checkpoint_publishes_nothing(
 ) -> None:
     before = read_marts(bi)
 
-    def build_badly(settings: Settings, as_of: object) -> dict[str, int]:
+    def build_badly(settings: Settings, as_of: object, landed_until: object) -> dict[str, int]:
         broken.execute("update build.fct_campaign_performance set stories = 9")
         return {}
 

@@ -44,7 +44,7 @@ class Shell:
         done = subprocess.run(
             [sys.executable, "-m", "storykeep", *arguments],
             env=self.environ | environ, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=180, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 
