@@ -134,7 +134,7 @@ def test_a_tick_without_postgres_spools_and_the_next_one_lands_it(
     assert first.err.startswith("storykeep: Postgres ")  # no tick has told yet whom to ask
     assert "replies" not in first.err
     assert connected.run("tick").status == 0
-    later = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
+    later = f"{system_clock() + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
     away = connected.run("tick", "--at", later, **nowhere)
     assert (away.status, away.out) == (1, "")
     assert re.search(r"the warehouse is away \(.*refused\): [1-9]\d* replies spooled -> ", away.err), away.err
