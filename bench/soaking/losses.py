@@ -127,7 +127,7 @@ class Losses:
         return any(since <= story.posted_at <= until for since, until in self._unseen_times[story.ig_user_id])
 
     def _untold(self, lost: Iterable[Story]) -> Iterable[str]:
-        """The stories whose cause is none of what was there in their last minutes, or in the gap that these were in."""
+        """The stories whose cause is none of what was there in their last minutes."""
         for story in lost:
             cause = self._causes.get(story.story_id)
             if cause not in self._possible_of(story):
@@ -138,10 +138,6 @@ class Losses:
         near = self._hindered(story, story.expires_at - LAST_MINUTES - REACH)
         killed = any(story.expires_at - LAST_MINUTES - TICK < at < story.expires_at for at in self._kills)
         causes = {Cause.OUR_OUTAGE} if killed else set()
-        day = story.expires_at.date()
-        minutes, _ = self._gaps.get((story.ig_user_id, day), (0, None))
-        if minutes > LONG_GAP_MINUTES:  # a gap has one cause, which may have come after the story's end
-            causes |= self._possible(story.ig_user_id, day, minutes)
         return causes.union(*(spell.causes if isinstance(spell, Spell) else {PLIGHTS[spell]} for spell in near))
 
     def _wrong_causes(self) -> Iterable[str]:

@@ -48,23 +48,10 @@ handles as (
 -- All that may explain a loss. What stands higher counts first, then what came last.
 told as (
 
-    select
-        lost.story_id,
-        1 as place,
-        gaps.starts_at as told_at,
-        gaps.cause
-    from lost
-    inner join {{ ref('int_accounts__gaps_explained') }} as gaps
-        on
-            lost.account_id = gaps.account_id
-            and lost.expires_at > gaps.starts_at
-            and lost.sweep_from < gaps.ends_at
-            and gaps.cause is not null
-    union all
     -- What holds for the story for good, what came instead of its last reading, or what came before that.
     select
         lost.story_id,
-        case when replies.error_subcode = 2108006 then 2 when replies.captured_at >= lost.sweep_from then 6 else 8 end
+        case when replies.error_subcode = 2108006 then 1 when replies.captured_at >= lost.sweep_from then 5 else 8 end
             as place,
         replies.captured_at as told_at,
         case
@@ -83,7 +70,7 @@ told as (
     union all
     select
         lost.story_id,
-        3 as place,
+        2 as place,
         periods.starts_at as told_at,
         periods.insights_cause as cause
     from lost
@@ -96,7 +83,7 @@ told as (
     union all
     select
         lost.story_id,
-        case when listings.captured_at >= lost.sweep_from then 4 else 8 end as place,
+        case when listings.captured_at >= lost.sweep_from then 3 else 8 end as place,
         listings.captured_at as told_at,
         listings.cause
     from lost
@@ -110,7 +97,7 @@ told as (
     union all
     select
         lost.story_id,
-        5 as place,
+        4 as place,
         runs.clock_at as told_at,
         causes.cause
     from lost
@@ -121,7 +108,7 @@ told as (
     union all
     select
         lost.story_id,
-        7 as place,
+        6 as place,
         lost.expires_at as told_at,
         'our_outage' as cause
     from lost
@@ -134,6 +121,20 @@ told as (
                 and lost.expires_at > runs.clock_at
                 and runs.status in ('ok', 'trouble')
         )
+    union all
+    -- A gap has one cause for all its time, which may have begun after the story's end: what was there then counts first.
+    select
+        lost.story_id,
+        7 as place,
+        gaps.starts_at as told_at,
+        gaps.cause
+    from lost
+    inner join {{ ref('int_accounts__gaps_explained') }} as gaps
+        on
+            lost.account_id = gaps.account_id
+            and lost.expires_at > gaps.starts_at
+            and lost.sweep_from < gaps.ends_at
+            and gaps.cause is not null
     union all
     -- All went well, as far as anything tells, and the story was not read: it was ours to read.
     select
