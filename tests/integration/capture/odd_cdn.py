@@ -25,9 +25,9 @@ class Exchange(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) if length is None else length))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
+        self.send_header("Connection", "close")  # said, lest a client that was not told asks on a closed connection
         self.end_headers()
         self.wfile.write(body)
-        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Tell nothing."""
