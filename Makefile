@@ -19,6 +19,9 @@ LOCKED = --require-hashes -r $(1) -c $(1)
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
+# A file is one process's, since its tests share what is slow to start; in their order, the long ones do not come last.
+SIDE_BY_SIDE = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo up down bench soak test lint format lock clean
 
@@ -45,7 +48,8 @@ soak: install-dev ## a simulated week of 1,000 accounts with everything that goe
 	$(BIN)/python bench/soak.py $(SOAK_ARGS)
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/e2e $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
 
 lint: install-dev ## style, types and SQL; changes nothing
 	$(BIN)/ruff check

@@ -17,7 +17,7 @@ from soaking.checks import table, write_json
 from soaking.soak import World, soak
 from stage import TICK, Bench
 
-from storykeep.local.stack import LocalStack
+from storykeep.local.stack import throwaway_stack
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     world = World(options.accounts, options.days, options.seed, build_every=timedelta(days=1), orders=1)
     logging.basicConfig(level=logging.ERROR, format="  %(message)s")
     bench = Bench(Console(width=None if sys.stdout.isatty() else 120), quick=False, readings=0)
-    with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder) / "soak", tick=TICK, say=print) as stack:
+    with tempfile.TemporaryDirectory() as folder, throwaway_stack(Path(folder) / "soak", tick=TICK) as stack:
         stack.start_afresh()
         outcome = soak(world, stack, bench.step)
     command = f"python bench/soak.py --accounts {world.accounts} --days {world.days} --seed {world.seed}"

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from storykeep.accounts.registry import import_accounts
 from storykeep.accounts.vault import Vault
-from storykeep.local.stack import LocalStack
+from storykeep.local.stack import LocalStack, throwaway_stack
 from storykeep.migrations.upgrade import upgrade
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
@@ -51,7 +51,7 @@ def sandbox_stack(
     *, accounts: int, start: datetime = START, history_days: int = 30, latency_ms: int = 0
 ) -> Iterator[LocalStack]:
     """An empty warehouse and a sandbox of its own process with a frozen clock, both gone at the end."""
-    with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder) / "bench", tick=TICK, say=print) as stack:
+    with tempfile.TemporaryDirectory() as folder, throwaway_stack(Path(folder) / "bench", tick=TICK) as stack:
         stack.start_afresh()
         stack.start_sandbox(accounts=accounts, seed=1, start=start, history_days=history_days, latency_ms=latency_ms)
         upgrade(stack.settings)

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from storykeep.local import demo
-from storykeep.local.stack import LocalStack
+from storykeep.local.stack import LocalStack, throwaway_stack
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with LocalStack(tmp_path_factory.mktemp("stack"), tick=demo.TICK, say=print) as stack:
+    with throwaway_stack(tmp_path_factory.mktemp("stack"), tick=demo.TICK) as stack:
         assert demo.run(stack, timedelta(days=1)) == []
         yield stack

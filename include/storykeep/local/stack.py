@@ -4,7 +4,8 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -163,3 +164,14 @@ class LocalStack:
     def _secret(self, name: str, make: Callable[[], str] | None = None) -> str:
         secret = self._secrets.get(name, make) if make else self._secrets.get(name)
         return secret.get_secret_value()
+
+
+@contextmanager
+def throwaway_stack(folder: Path, *, tick: timedelta) -> Iterator[LocalStack]:
+    """A stack of which nothing is left at the end, wherever its Postgres kept its data."""
+    stack = LocalStack(folder, tick=tick, say=print)
+    try:
+        with stack:
+            yield stack
+    finally:
+        stack.postgres.remove()

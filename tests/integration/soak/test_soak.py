@@ -9,7 +9,7 @@ import pytest
 from soaking.soak import World, soak
 from stage import TICK
 
-from storykeep.local.stack import LocalStack
+from storykeep.local.stack import throwaway_stack
 
 pytestmark = pytest.mark.integration
 
@@ -21,7 +21,7 @@ def quietly(_: str) -> Iterator[Callable[[str], None]]:
 
 def test_a_day_of_trouble_loses_nothing_that_was_served_and_tells_of_the_rest(tmp_path: Path) -> None:
     world = World(accounts=50, days=1, seed=1, build_every=timedelta(hours=12), orders=2)
-    with LocalStack(tmp_path / "soak", tick=TICK, say=print) as stack:
+    with throwaway_stack(tmp_path / "soak", tick=TICK) as stack:
         stack.start_afresh()
         outcome = soak(world, stack, quietly)
     assert [check for check in outcome.checks if not check.holds] == []

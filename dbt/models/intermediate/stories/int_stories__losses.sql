@@ -122,7 +122,7 @@ told as (
                 and runs.status in ('ok', 'trouble')
         )
     union all
-    -- A gap has one cause for all its time, which may have begun after the story's end: what was there then counts first.
+    -- A gap has one cause for all its time, which may have begun after the story's end: what was there counts first.
     select
         lost.story_id,
         7 as place,
