@@ -19,3 +19,6 @@ def test_the_marts_know_which_permissions_capture_needs() -> None:
     for gives, scopes in (("content", READ_SCOPE), ("insights", INSIGHTS_SCOPE)):
         shown_by_bi = {row["login_flavour"]: row["permission"] for row in rows if row["gives"] == gives}
         assert shown_by_bi == scopes
+    assert {row["gives"] for row in rows} == {"", "content", "insights"}
+    assert {row["login_flavour"] for row in rows} == set(READ_SCOPE)
+    assert all(row["purpose"] for row in rows)
