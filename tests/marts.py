@@ -8,6 +8,8 @@ MARTS = {
     "fct_campaign_content",
     "fct_campaign_performance",
     "fct_capture_coverage",
+    "fct_connection_health",
+    "fct_consents",
     "fct_stories",
     "fct_story_readings",
 }

@@ -31,11 +31,15 @@ DOUBLED = {
     "fct_campaign_content": "table compound_columns_to_be_unique",
     "fct_campaign_performance": "campaign_id column_values_to_be_unique",
     "fct_capture_coverage": "table compound_columns_to_be_unique",
+    "fct_connection_health": "table compound_columns_to_be_unique",
+    "fct_consents": "consent_id column_values_to_be_unique",
 }
 # The other claims, with what breaks each of them.
 UPDATED = {
     "status column_values_to_not_be_null": "dim_accounts set status = null where account_id = 'acc-a'",
     "an account that is not tracked has": "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'",
+    "an account is connected since some moment": "dim_accounts set is_connected = true where account_id = 'acc-b'",
+    "an account in good health is connected": "dim_accounts set health = 'healthy' where account_id = 'acc-n'",
     "finality column_values_to_be_in_set": "fct_stories set finality = 'sure' where story_id = '101'",
     "a story is live until it expires": "fct_stories set finality = 'live' where story_id = '104'",
     "a withheld count is no number": "fct_stories set reach = 3 where story_id = '103'",
@@ -45,6 +49,8 @@ UPDATED = {
     "reach lies between its bounds": "fct_campaign_performance set reach_upper = 1",
     "stories are those of its content": "fct_campaign_performance set stories = 9",
     "a gap of more than an hour has a cause": "fct_capture_coverage set gap_cause = null",
+    "every day since the account was added": "fct_connection_health set date = date - 1 where date = '2026-11-09'",
+    "a consent that ended did so after": "fct_consents set end_reason = null",
 }
 # Likewise for the claims that only warn.
 ODD = {

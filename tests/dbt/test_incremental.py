@@ -153,10 +153,14 @@ def in_any_order(landings: list[Landing], seed: int) -> list[list[Landing]]:
 
 
 def grow(settings: Settings, parts: list[list[Landing]]) -> None:
-    """Land each of three parts and build; the second build fails half-way, and the accounts are renamed after it."""
+    """Land each of three parts and build; the second build fails half-way.
+
+    After it the accounts are renamed, and a consent comes that covers stories of the first build.
+    """
     with owner(settings) as conn:
         prepare(conn)
         conn.execute("update app.accounts set username = username || '_before'")
+        conn.execute("update app.consents set given_at = given_at + interval '9 days' where given_at = %s", [at(10, 9)])
         land(conn, parts[0])
         dbt.build(settings, FIRST)
         land(conn, parts[1])
@@ -168,6 +172,7 @@ def grow(settings: Settings, parts: list[list[Landing]]) -> None:
         conn.execute("alter table build.fct_story_readings drop column in_the_way")
         conn.execute("set role storykeep_owner")
         conn.execute("update app.accounts set username = replace(username, '_before', '')")
+        conn.execute("update app.consents set given_at = %s where given_at > %s", [at(10, 9), AS_OF])
         land(conn, parts[2])
     dbt.build(settings, AS_OF)
 

@@ -138,6 +138,64 @@ def test_accounts_with_the_next_step(query: Query) -> None:
     ]
 
 
+def test_accounts_with_their_health_and_what_was_granted(query: Query) -> None:
+    rows = query(
+        """
+        select account_id, is_connected, connected_since, capture_mode, health, capability_level, missing_scopes,
+            surplus_scopes, granter_name, page_name
+        from marts.dim_accounts order by account_id
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", True, at(10, 0), "automatic", "healthy", "insights", None, "email", "Ann", "Handle A's Page"),
+        ("acc-b", False, None, "automatic", "in_trouble", "insights", None, None, None, None),
+        ("acc-n", False, None, "automatic", "not_connected", None, None, None, None, None),
+    ]
+
+
+def test_connection_health_of_every_day(query: Query) -> None:
+    rows = query(
+        """
+        select account_id, extract(day from date)::integer as day, status, reason, capture_mode, health, owner,
+            token_days_left, last_good_capture_at, listings_good, listings_failed
+        from marts.fct_connection_health order by account_id, date
+        """
+    )
+    untracked = ("not_tracked", None, "automatic", "not_connected", "brand contact", None)
+    connected = ("connected", None, "automatic", "healthy", "data team", None)
+    expired = ("expired", "token_expired", "automatic", "in_trouble", "creator")
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", 9, *untracked, None, 0, 0),
+        ("acc-a", 10, *connected, at(10, 23, 45), 96, 0),
+        ("acc-a", 11, *connected, at(11, 23, 45), 85, 1),
+        ("acc-a", 12, *connected[:-1], Decimal("2.0"), at(12, 12), 38, 1),
+        ("acc-b", 9, *untracked, None, 0, 0),
+        ("acc-b", 10, *connected, at(10, 23, 45), 96, 0),
+        ("acc-b", 11, *expired, None, at(11, 6), 25, 0),
+        ("acc-b", 12, *expired, Decimal("-1.3"), at(11, 6), 0, 0),
+        *(("acc-n", day, *untracked, None, 0, 0) for day in (9, 10, 11, 12)),
+    ]
+
+
+def test_the_consents_and_which_of_them_covers_a_story(query: Query) -> None:
+    rows = query(
+        """
+        select consents.account_id, given_at, ended_at, end_reason, source, granter_name, scopes, text_version,
+            usage_rights, (
+                select array_agg(story_id order by story_id) from marts.fct_stories as stories
+                where stories.consent_id = consents.consent_id
+            ) as stories
+        from marts.fct_consents as consents order by account_id, given_at
+        """
+    )
+    scopes = "instagram_basic, instagram_manage_insights"
+    assert [tuple(row.values()) for row in rows] == [
+        ("acc-a", at(10, 9), at(12, 0), "followed", "import", None, None, None, None, ["102", "103"]),
+        ("acc-a", at(12, 0), None, None, "sign_in", "Ann", scopes, "2026-11", "stories, for a year", ["105", "106"]),
+        ("acc-b", at(10, 0), None, None, "import", None, None, None, None, ["104"]),
+    ]
+
+
 def test_coverage_of_every_day_with_the_cause_of_its_gap(query: Query) -> None:
     rows = query(
         """

@@ -87,6 +87,9 @@ def _people(conn: psycopg.Connection) -> None:
         status="connected",
         status_since=at(10, 0),
         token_expires_at=at(14, 11),
+        scopes=["email", "instagram_manage_insights", "instagram_basic"],
+        granter_name="Ann",
+        page_name="Handle A's Page",
         **connected,
     )
     insert(
@@ -117,6 +120,25 @@ def _people(conn: psycopg.Connection) -> None:
         kind="inspected",
         status="expired",
         reason="token_expired",
+    )
+    _consents(conn)
+
+
+def _consents(conn: psycopg.Connection) -> None:
+    """The ledger began after 101 was seen; who connected acc-a consented anew, under another text, on the 12th."""
+    insert(conn, "app.consents", account_id="acc-a", given_at=at(10, 9), source="import")
+    insert(conn, "app.consents", account_id="acc-b", given_at=at(10, 0), source="import")
+    insert(
+        conn,
+        "app.consents",
+        account_id="acc-a",
+        given_at=at(12, 0),
+        source="sign_in",
+        granter_id="77",
+        granter_name="Ann",
+        scopes=["instagram_basic", "instagram_manage_insights"],
+        text_version="2026-11",
+        usage_rights="stories, for a year",
     )
 
 

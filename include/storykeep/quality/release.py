@@ -60,7 +60,18 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
             never(
                 "an account that is not tracked has no connection",
                 "select account_id, login_flavour, connected_at from {batch}"
-                " where (status = 'not_tracked') <> (connected_at is null)",
+                " where status = 'not_tracked' and connected_at is not null"
+                " or status not in ('not_tracked', 'invited', 'connecting') and connected_at is null",
+            ),
+            never(
+                "an account is connected since some moment, or not connected",
+                "select account_id, status, connected_since from {batch}"
+                " where is_connected <> (connected_since is not null)",
+            ),
+            never(
+                "an account in good health is connected and was captured",
+                "select account_id, health, last_good_capture_at from {batch}"
+                " where health = 'healthy' and not (is_connected and last_good_capture_at is not null)",
             ),
         ],
         "fct_stories": [
@@ -123,6 +134,22 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 "a gap of more than an hour has a cause, a shorter one has none",
                 "select account_id, date, longest_gap_minutes, gap_cause from {batch}"
                 " where (longest_gap_minutes > 60) <> (gap_cause is not null)",
+            ),
+        ],
+        "fct_connection_health": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["account_id", "date"]),
+            never(
+                "every day since the account was added is there once",
+                "select account_id, count(*) as days from {batch}"
+                " group by account_id having max(date) - min(date) + 1 <> count(*)",
+            ),
+        ],
+        "fct_consents": [
+            gxe.ExpectColumnValuesToBeUnique(column="consent_id"),
+            never(
+                "a consent that ended did so after it was given, and for a reason",
+                "select consent_id, given_at, ended_at, end_reason from {batch}"
+                " where ended_at < given_at or (ended_at is null) <> (end_reason is null)",
             ),
         ],
     }

@@ -18,6 +18,7 @@ first_events as (
         account_id,
         min(happened_at) as happened_at
     from {{ ref('stg_app__connection_events') }}
+    where status not in ('not_tracked', 'invited', 'connecting')
     group by account_id
 
 ),

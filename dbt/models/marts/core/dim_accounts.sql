@@ -12,6 +12,12 @@ connections as (
 
 ),
 
+permissions as (
+
+    select * from {{ ref('int_accounts__permissions') }}
+
+),
+
 steps as (
 
     select * from {{ ref('connection_states') }}
@@ -29,6 +35,25 @@ last_good_listings as (
 
 ),
 
+-- The period that the moment of the build is in.
+present as (
+
+    select * from {{ ref('int_accounts__periods') }}
+    where ends_at = 'infinity'
+
+),
+
+not_connected as (
+
+    select
+        account_id,
+        nullif(max(ends_at), 'infinity') as ended_at
+    from {{ ref('int_accounts__states') }}
+    where status not in ({{ connected_states() }})
+    group by account_id
+
+),
+
 stated as (
 
     select
@@ -37,23 +62,75 @@ stated as (
         accounts.ig_user_id,
         accounts.username,
         connections.login_flavour,
-        coalesce(connections.status, 'not_tracked') as status,
-        connections.reason,
+        -- An invitation is before any connection.
+        coalesce(connections.status, present.status) as status,
+        case when connections.account_id is null then present.reason else connections.reason end as reason,
         connections.status_since,
+        coalesce(connections.status in ({{ connected_states() }}), false) as is_connected,
+        -- What connected after the moment of the build has no event yet.
+        case
+            when connections.status in ({{ connected_states() }})
+                then coalesce(not_connected.ended_at, connections.connected_at)
+        end as connected_since,
         connections.connected_at,
         connections.token_expires_at,
         connections.data_access_expires_at,
         {{ days_until('connections.token_expires_at') }} as token_days_left,
         {{ days_until('connections.data_access_expires_at') }} as data_access_days_left,
-        last_good_listings.captured_at as last_good_capture_at
+        last_good_listings.captured_at as last_good_capture_at,
+        present.mode as capture_mode,
+        present.captured_since,
+        coalesce(
+            permissions.capability_level,
+            case
+                when connections.status = 'connected_no_insights' then 'content_only'
+                when connections.reason = 'missing_scope' then 'verified_only'
+                when last_good_listings.captured_at is not null then 'insights'
+            end
+        ) as capability_level,
+        permissions.missing_scopes,
+        permissions.surplus_scopes,
+        connections.granter_name,
+        connections.page_name
     from accounts
+    inner join present on accounts.account_id = present.account_id
     left join connections on accounts.account_id = connections.account_id
+    left join not_connected on accounts.account_id = not_connected.account_id
+    left join permissions on accounts.account_id = permissions.account_id
     left join last_good_listings on accounts.account_id = last_good_listings.account_id
 
 )
 
 select
-    stated.*,
+    stated.account_id,
+    stated.creator_id,
+    stated.ig_user_id,
+    stated.username,
+    stated.login_flavour,
+    stated.status,
+    stated.reason,
+    stated.status_since,
+    stated.is_connected,
+    stated.connected_since,
+    stated.connected_at,
+    stated.token_expires_at,
+    stated.data_access_expires_at,
+    stated.token_days_left,
+    stated.data_access_days_left,
+    stated.last_good_capture_at,
+    stated.capture_mode,
+    {{ health(
+        'stated.status',
+        'stated.capture_mode',
+        'coalesce(stated.captured_since, stated.connected_since)',
+        'stated.last_good_capture_at',
+        as_of()
+    ) }} as health,
+    stated.capability_level,
+    stated.missing_scopes,
+    stated.surplus_scopes,
+    stated.granter_name,
+    stated.page_name,
     steps.owner,
     steps.remedy as next_step
 from stated

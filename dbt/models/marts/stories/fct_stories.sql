@@ -36,6 +36,12 @@ periods as (
 
 ),
 
+consents as (
+
+    select * from {{ ref('fct_consents') }}
+
+),
+
 undercounts as (
 
     select * from {{ ref('int_stories__undercounts') }}
@@ -85,6 +91,7 @@ told as (
         stories.last_reading_age_minutes,
         'api' as provenance,
         case when connections.account_id is not null then 'creator_authorisation' end as consent_basis,
+        consents.consent_id,
         stories.finality,
         stories.is_final,
         losses.cause as loss_cause,
@@ -114,6 +121,11 @@ told as (
             stories.account_id = periods.account_id
             and stories.posted_at >= periods.starts_at
             and stories.posted_at < periods.ends_at
+    left join consents
+        on
+            stories.account_id = consents.account_id
+            and stories.first_seen_at >= consents.given_at
+            and stories.first_seen_at < coalesce(consents.ended_at, 'infinity')
     left join undercounts on stories.story_id = undercounts.story_id
     left join losses on stories.story_id = losses.story_id
     left join media on stories.story_id = media.story_id
@@ -133,6 +145,7 @@ from told
         or standing.ig_user_id is distinct from told.ig_user_id
         or standing.username is distinct from told.username
         or standing.consent_basis is distinct from told.consent_basis
+        or standing.consent_id is distinct from told.consent_id
         or standing.detection_minutes is distinct from told.detection_minutes
         or standing.loss_cause is distinct from told.loss_cause
         {% for column in undercount_columns() %}

@@ -1,6 +1,9 @@
 select
     account_id,
     login_flavour,
+    array_to_string(scopes, ', ') as scopes,
+    granter_name,
+    page_name,
     status,
     reason,
     status_since,
