@@ -38,6 +38,7 @@ class Held:
     token_issued_at: datetime | None
     token_expires_at: datetime | None
     data_access_expires_at: datetime | None
+    token_version: int = 1
 
     @property
     def state(self) -> State:
@@ -61,7 +62,7 @@ def held(conn: psycopg.Connection, account_id: str | None = None) -> list[Held]:
         return cursor.execute(
             """
             select account_id, ig_user_id, username, login_flavour, token_encrypted, scopes, status, reason,
-                status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at
+                status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at, token_version
             from app.connections
             join app.accounts using (account_id)
             where account_id = %(account_id)s or %(account_id)s::text is null
@@ -85,13 +86,13 @@ def mark(
     at: datetime,
     *,
     among: Collection[State] = frozenset(State) - GOODBYE,
-    used: bytes | None = None,
+    used: int | None = None,
 ) -> bool:
     """Give a connection a status, and append the event, if that changes it; says whether it did.
 
     The one way to change a status besides import and disconnect. Nothing happens when the present status is not
-    `among` those that may change. `used` is the encrypted token that was asked with: a verdict over it does not touch
-    a newer one, from a reconnect or a renewal. Does not commit: the change belongs to the caller's transaction.
+    `among` those that may change. `used` is the version of the token that was asked with: a verdict over it does not
+    touch a newer one, from a reconnect or a renewal. Does not commit: the change belongs to the caller's transaction.
     """
     cursor = conn.execute(
         """
@@ -103,7 +104,7 @@ def mark(
             where account_id = %(account_id)s
                 and (status, reason) is distinct from (%(status)s, %(reason)s)
                 and status = any(%(among)s)
-                and (%(used)s::bytea is null or token_encrypted = %(used)s)
+                and (%(used)s::bigint is null or token_version = %(used)s)
             returning account_id
         )
         insert into app.connection_events (account_id, happened_at, kind, status, reason)
@@ -123,7 +124,7 @@ def mark(
 
 
 def react(
-    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, used: bytes | None = None
+    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, used: int | None = None
 ) -> bool:
     """End or degrade a connection whose token was just refused; says whether that changed it.
 

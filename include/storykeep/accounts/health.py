@@ -88,7 +88,7 @@ def _inspect(
     facts = tokens.inspect(client, token)
     if not facts.is_valid:
         reason = Reason(facts.reason or Reason.TOKEN_INVALID)
-        mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, used=before.token_encrypted)
+        mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, used=before.token_version)
         conn.commit()
         return
     after = learned(before, facts, now)
@@ -112,14 +112,23 @@ def _renewed(
         if isinstance(error, ThrottledError):
             _rest(conn, old, error, now)
         return old
-    kept = replace(old, token_encrypted=vault.lock(new.token), token_issued_at=now, token_expires_at=new.expires_at)
+    kept = replace(
+        old,
+        token_encrypted=vault.lock(new.token),
+        token_version=old.token_version + 1,
+        token_issued_at=now,
+        token_expires_at=new.expires_at,
+    )
     conn.execute(
         """
         update app.connections
-        set token_encrypted = %(new)s, token_issued_at = %(token_issued_at)s, token_expires_at = %(token_expires_at)s
-        where account_id = %(account_id)s and token_encrypted = %(old)s
+        set token_encrypted = %(token_encrypted)s,
+            token_version = %(token_version)s,
+            token_issued_at = %(token_issued_at)s,
+            token_expires_at = %(token_expires_at)s
+        where account_id = %(account_id)s and token_version = %(old_version)s
         """,
-        {**vars(kept), "new": kept.token_encrypted, "old": old.token_encrypted},
+        {**vars(kept), "old_version": old.token_version},
     )
     conn.commit()
     log.info("%s: the token was renewed, to last until %s", old.label, _minute(new.expires_at))
@@ -147,12 +156,12 @@ def _keep(conn: psycopg.Connection, before: Held, after: Held, now: datetime) ->
             token_expires_at = %(token_expires_at)s,
             data_access_expires_at = %(data_access_expires_at)s,
             inspected_at = %(now)s
-        where account_id = %(account_id)s and token_encrypted = %(token_encrypted)s
+        where account_id = %(account_id)s and token_version = %(token_version)s
         """,
         {**vars(after), "now": now},
     )
     status, reason = judge(before, after, now)
-    mark(conn, before.account_id, status, reason, now, used=after.token_encrypted)
+    mark(conn, before.account_id, status, reason, now, used=after.token_version)
     conn.commit()
 
 
