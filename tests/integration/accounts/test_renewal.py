@@ -1,5 +1,6 @@
 """A renewed token has to work before the one before it goes, and inspections keep to the rate limits."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,14 @@ from storykeep.accounts.registry import account_id_of, capturable, disconnect
 from storykeep.accounts.rotation import rotate
 from storykeep.accounts.vault import Vault
 from storykeep.graph import tokens
+from storykeep.graph.client import Answer, Ask
 from storykeep.graph.errors import ReconnectError, TransientError
 from storykeep.graph.tokens import NewToken, TokenFacts
 from storykeep.graph.usage import Pool, Usage
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
-from .meta import DAY, LENA, NORA, NOW, OMAR, Meta, bring, facts, state, told, watch
+from .meta import CLIENTS, DAY, LENA, NORA, NOW, OMAR, Meta, asked_about, bring, facts, state, told, watch
 
 pytestmark = pytest.mark.integration
 
@@ -73,6 +75,22 @@ def test_the_old_token_is_kept_until_an_inspection_finds_the_new_one_good(
     watch(conn, vault, NOW + MINUTE)
     assert held(conn)[0].previous_token_encrypted is None
     assert (due.inspected, due.renewed) == (["tok-nora", "tok-new", "tok-new"], ["tok-nora"])
+
+
+def test_the_new_token_is_committed_before_it_is_used(
+    conn: psycopg.Connection, vault: Vault, due: Meta, warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, int] = {}
+
+    def answer(asks: Sequence[Ask]) -> Iterator[list[Answer]]:
+        with connect(warehouse.warehouse, "storykeep_ingest") as other:
+            ((version,),) = other.execute("select token_version from app.connections").fetchall()
+        seen.update({asked_about(ask): version for ask in asks})
+        return due.answer(asks)
+
+    monkeypatch.setattr(CLIENTS["facebook"], "answer", answer)
+    watch(conn, vault)
+    assert seen == {"tok-nora": 1, "tok-new": 2}
 
 
 def test_when_both_tokens_are_dead_the_connection_ends_once_and_neither_is_tried_again(
