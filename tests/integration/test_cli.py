@@ -336,6 +336,24 @@ def test_a_lost_token_key_costs_the_accounts_that_it_locked_and_no_other(
     assert listed[0][0] == len([row for row in others if row["access_token"]]) - 1  # one token of the world is expired
 
 
+def test_rotated_tokens_need_the_old_key_no_more(connected: Shell) -> None:
+    old, new = connected.environ["STORYKEEP_TOKEN_KEYS"], Fernet.generate_key().decode()
+    first = connected.run("tokens", "rotate", STORYKEEP_TOKEN_KEYS=f"{new},{old}")
+    assert first.status == 0, first.err
+    assert re.match(r"2\d tokens encrypted anew with the first key\nall tokens open with it", first.out)
+    assert "listings" in connected.run("tick", STORYKEEP_TOKEN_KEYS=new).out
+    again = connected.run("tokens", "rotate", STORYKEEP_TOKEN_KEYS=new)
+    assert (again.status, again.out.splitlines()[0]) == (0, "0 tokens encrypted anew with the first key")
+    without = connected.run("tokens", "rotate")
+    assert without.status == 1
+    lines = without.err.splitlines()
+    assert all(
+        line.startswith("@") and "none of the token keys opens this token -> put the key" in line for line in lines[:-1]
+    )
+    assert len(lines) == 14
+    assert lines[-1].startswith("storykeep: 13 connections could not be rotated (above) -> ")
+
+
 def test_token_trouble_is_told_once(connected: Shell) -> None:
     first = connected.run("tokens", "check")
     assert first.status == 1

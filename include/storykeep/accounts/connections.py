@@ -38,6 +38,9 @@ class Held:
     token_issued_at: datetime | None
     token_expires_at: datetime | None
     data_access_expires_at: datetime | None
+    token_version: int = 1
+    previous_token_encrypted: bytes | None = None
+    inspected_at: datetime | None = None
 
     @property
     def state(self) -> State:
@@ -61,7 +64,8 @@ def held(conn: psycopg.Connection, account_id: str | None = None) -> list[Held]:
         return cursor.execute(
             """
             select account_id, ig_user_id, username, login_flavour, token_encrypted, scopes, status, reason,
-                status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at
+                status_since, connected_at, token_issued_at, token_expires_at, data_access_expires_at, token_version,
+                previous_token_encrypted, inspected_at
             from app.connections
             join app.accounts using (account_id)
             where account_id = %(account_id)s or %(account_id)s::text is null
@@ -85,13 +89,13 @@ def mark(
     at: datetime,
     *,
     among: Collection[State] = frozenset(State) - GOODBYE,
-    used: bytes | None = None,
+    used: int | None = None,
 ) -> bool:
     """Give a connection a status, and append the event, if that changes it; says whether it did.
 
     The one way to change a status besides import and disconnect. Nothing happens when the present status is not
-    `among` those that may change. `used` is the encrypted token that was asked with: a verdict over it does not touch
-    a newer one, from a reconnect or a renewal. Does not commit: the change belongs to the caller's transaction.
+    `among` those that may change. `used` is the version of the token that was asked with: a verdict over it does not
+    touch a newer one, from a reconnect or a renewal. Does not commit: the change belongs to the caller's transaction.
     """
     cursor = conn.execute(
         """
@@ -103,7 +107,7 @@ def mark(
             where account_id = %(account_id)s
                 and (status, reason) is distinct from (%(status)s, %(reason)s)
                 and status = any(%(among)s)
-                and (%(used)s::bytea is null or token_encrypted = %(used)s)
+                and (%(used)s::bigint is null or token_version = %(used)s)
             returning account_id
         )
         insert into app.connection_events (account_id, happened_at, kind, status, reason)
@@ -122,16 +126,47 @@ def mark(
     return cursor.rowcount == 1
 
 
+def fall_back(conn: psycopg.Connection, account_id: str, at: datetime, *, used: int | None) -> bool:
+    """Return to the token before the one that was refused before it ever worked; says whether one was kept.
+
+    Nothing is known of its end any more. Does not commit, and spares a newer token, as mark() does.
+    """
+    cursor = conn.execute(
+        """
+        with returned as (
+            update app.connections
+            set token_encrypted = previous_token_encrypted,
+                previous_token_encrypted = null,
+                token_version = token_version + 1,
+                token_issued_at = null,
+                token_expires_at = null,
+                inspected_at = null
+            where account_id = %(account_id)s
+                and previous_token_encrypted is not null
+                and (%(used)s::bigint is null or token_version = %(used)s)
+            returning status, reason
+        )
+        insert into app.connection_events (account_id, happened_at, kind, status, reason)
+        select %(account_id)s, %(at)s, 'renewal_undone', status, reason
+        from returned
+        """,
+        {"account_id": account_id, "used": used, "at": at},
+    )
+    return cursor.rowcount == 1
+
+
 def react(
-    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, used: bytes | None = None
+    conn: psycopg.Connection, account_id: str, error: GraphError, at: datetime, *, used: int | None = None
 ) -> bool:
     """End or degrade a connection whose token was just refused; says whether that changed it.
 
     The first refusal counts: a connection that has ended keeps its reason. Only an account that is out of sight is
     given a day. Other errors change nothing, and neither does a refusal of insights while the token is known to hold
-    their permission: it is about the one story.
+    their permission: it is about the one story. A renewed token that never worked gives way to the one before it.
     """
     if isinstance(error, ReconnectError):
+        if fall_back(conn, account_id, at, used=used):
+            return False
         reason = Reason(error.reason)
         return mark(conn, account_id, AFTER_REFUSAL[reason], reason, at, among=CAPTURED, used=used)
     if isinstance(error, PermissionMissingError):

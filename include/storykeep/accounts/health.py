@@ -4,26 +4,24 @@ One account's failure stays that account's: its state stands as it was and it is
 """
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import psycopg
-from pydantic import SecretStr
 
-from storykeep.accounts import pools
 from storykeep.accounts.alerts import Alert, due, lost_token, told, urgency
 from storykeep.accounts.connections import Held, held, mark
+from storykeep.accounts.inspection import Opened, inspections
+from storykeep.accounts.renewal import renewed, returned
 from storykeep.accounts.states import AFTER_REFUSAL, FINAL, Reason
 from storykeep.accounts.vault import Vault
-from storykeep.accounts.verdict import judge, learned, should_renew
+from storykeep.accounts.verdict import judge, learned, should_inspect, should_renew
 from storykeep.clock import Clock
 from storykeep.errors import StorykeepError
-from storykeep.graph import tokens
 from storykeep.graph.client import GraphClient
 from storykeep.graph.errors import GraphError, ThrottledError
-from storykeep.settings import Flavour
+from storykeep.graph.tokens import TokenFacts
+from storykeep.settings import FLAVOURS, Flavour
 
 log = logging.getLogger(__name__)
 
@@ -33,112 +31,118 @@ def check_tokens(
 ) -> list[Alert]:
     """Inspect and renew every connection, commit what was learned, and return the alerts that are not yet told.
 
-    Nothing is sent to a rate-limit pool that rests. An inspection that fails is no alert. Raises StorykeepError when
-    nobody is to be told anything, but not one token of a login flavour could be inspected: then its API is out of
-    reach, or the app is set up wrongly.
+    What was inspected less than an hour ago is not asked again without a cause, and nothing is sent to a rate-limit
+    pool that rests. An inspection that fails is no alert. Raises StorykeepError when nobody is to be told anything, but
+    not one token of a login flavour could be inspected: then its API is out of reach, or the app is set up wrongly.
     """
-    opened, lost = _open(held(conn), vault)
-    failed: dict[Flavour, list[GraphError]] = defaultdict(list)
-    for connection, token in opened:
-        client = clients.get(connection.login_flavour)
-        if client is None:
-            continue
-        if pools.standing(conn, pools.pools_of(connection.ig_user_id, connection.login_flavour), clock()).blocked:
-            log.warning("%s: not inspected, as its rate-limit pool, or its app's, rests", connection.label)
-            continue
-        try:
-            _inspect(conn, vault, client, connection, token, clock())
-        except ThrottledError as error:
-            log.warning("%s: not inspected, which is tried again next time: %s", connection.label, error)
-            _rest(conn, connection, error, clock())
-        except GraphError as error:
-            log.warning("%s: not inspected, which is tried again next time: %s", connection.label, error)
-            failed[connection.login_flavour].append(error)
+    opened, lost = _open([one for one in held(conn) if _is_due(one, clock())], vault)
+    troubles: list[StorykeepError] = []
+    for flavour in FLAVOURS:
+        mine = [one for one in opened if one.connection.login_flavour == flavour]
+        client = clients.get(flavour)
+        errors = _check(conn, vault, client, mine, clock) if client else []
+        if mine and (client is None or len(errors) == len(mine)):
+            troubles.append(_out_of_reach(flavour, client, len(mine), errors))
     already = told(conn)
     alerts = [alert for alert in lost if alert.key not in already] + due(held(conn), clock(), already)
     conn.commit()
-    for flavour, asked in Counter(connection.login_flavour for connection, _ in opened).items():
-        trouble = _out_of_reach(flavour, clients.get(flavour), asked, failed[flavour])
-        if trouble and not alerts:
+    for trouble in troubles:
+        if not alerts:
             raise trouble
-        if trouble:
-            log.error("%s", trouble)  # alerts go first: they are told now, and this next time
+        log.error("%s", trouble)  # alerts go first: they are told now, and this next time
     return sorted(alerts, key=urgency)
 
 
-def _open(connections: list[Held], vault: Vault) -> tuple[list[tuple[Held, SecretStr]], list[Alert]]:
-    """The connections that are to be inspected, with their tokens; an alert for each token that no key opens."""
-    opened: list[tuple[Held, SecretStr]] = []
+def _is_due(connection: Held, now: datetime) -> bool:
+    return connection.token_encrypted is not None and connection.state not in FINAL and should_inspect(connection, now)
+
+
+def _open(connections: list[Held], vault: Vault) -> tuple[list[Opened], list[Alert]]:
+    """The connections with their tokens, and an alert for each token that no key opens."""
+    opened: list[Opened] = []
     lost: list[Alert] = []
     for connection in connections:
-        if connection.token_encrypted is None or connection.state in FINAL:
-            continue
         try:
-            opened.append((connection, vault.unlock(connection.token_encrypted, whose=connection.label)))
+            token = vault.unlock(connection.token_encrypted or b"", whose=connection.label)
+            opened.append(Opened(connection, token))
         except StorykeepError as error:
             lost.append(lost_token(connection, error))
     return opened, lost
 
 
-def _inspect(
-    conn: psycopg.Connection, vault: Vault, client: GraphClient, before: Held, token: SecretStr, now: datetime
-) -> None:
-    """Learn what the API says of one token, renew it if it is time, and keep both. Raises GraphError."""
-    conn.commit()  # no transaction stays open while the API is asked
-    facts = tokens.inspect(client, token)
-    if not facts.is_valid:
-        reason = Reason(facts.reason or Reason.TOKEN_INVALID)
-        mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, used=before.token_encrypted)
-        conn.commit()
-        return
-    after = learned(before, facts, now)
-    if should_renew(after, now):
-        after = _renewed(conn, vault, client, after, token, now)
-    _keep(conn, before, after, now)
+def _check(
+    conn: psycopg.Connection, vault: Vault, client: GraphClient, opened: Sequence[Opened], clock: Clock
+) -> list[GraphError]:
+    """Inspect the tokens of a flavour and renew those that it is time for; returns why some were not inspected.
 
-
-def _renewed(
-    conn: psycopg.Connection, vault: Vault, client: GraphClient, old: Held, token: SecretStr, now: datetime
-) -> Held:
-    """The connection with a new token, which is committed before anything else is done with it.
-
-    If the API gives none, the old token lives on to its own end; it is tried again next time, and the ladder warns.
+    What has another token afterwards is inspected again at once: a renewed token is to work before the old one goes,
+    and one that is returned to may be dead too. Nothing is renewed twice.
     """
-    renew = tokens.exchange_facebook if old.login_flavour == "facebook" else tokens.refresh_instagram
-    try:
-        new = renew(client, token, now)
-    except GraphError as error:
-        log.warning("%s: the token was not renewed, which is tried again next time: %s", old.label, error)
-        if isinstance(error, ThrottledError):
-            _rest(conn, old, error, now)
-        return old
-    kept = replace(old, token_encrypted=vault.lock(new.token), token_issued_at=now, token_expires_at=new.expires_at)
-    conn.execute(
-        """
-        update app.connections
-        set token_encrypted = %(new)s, token_issued_at = %(token_issued_at)s, token_expires_at = %(token_expires_at)s
-        where account_id = %(account_id)s and token_encrypted = %(old)s
-        """,
-        {**vars(kept), "new": kept.token_encrypted, "old": old.token_encrypted},
-    )
+    errors, again = _round(conn, vault, client, opened, clock, may_renew=True)
+    while again:
+        _, again = _round(conn, vault, client, again, clock, may_renew=False)
+    return errors
+
+
+def _round(
+    conn: psycopg.Connection,
+    vault: Vault,
+    client: GraphClient,
+    opened: Sequence[Opened],
+    clock: Clock,
+    *,
+    may_renew: bool,
+) -> tuple[list[GraphError], list[Opened]]:
+    """Inspect these tokens once; returns the errors, but for throttling, and what has another token now."""
+    errors: list[GraphError] = []
+    again: list[Opened] = []
+    for one in inspections(conn, client, opened, clock):
+        if isinstance(one.facts, GraphError):
+            label = one.opened.connection.label
+            log.warning("%s: not inspected, which is tried again next time: %s", label, one.facts)
+            errors += [] if isinstance(one.facts, ThrottledError) else [one.facts]
+        elif not one.facts.is_valid:
+            again += _end(conn, vault, one.opened.connection, one.facts, clock())
+        else:
+            again += _live_on(conn, vault, client, one.opened, one.facts, clock(), may_renew=may_renew)
+    return errors, again
+
+
+def _end(conn: psycopg.Connection, vault: Vault, before: Held, facts: TokenFacts, now: datetime) -> list[Opened]:
+    """Give up a dead token; returns the connection if it has another one."""
+    if old := returned(conn, vault, before, now):
+        return [old]
+    reason = Reason(facts.reason or Reason.TOKEN_INVALID)
+    mark(conn, before.account_id, AFTER_REFUSAL[reason], reason, now, used=before.token_version)
     conn.commit()
-    log.info("%s: the token was renewed, to last until %s", old.label, _minute(new.expires_at))
-    return kept
+    return []
 
 
-def _rest(conn: psycopg.Connection, connection: Held, error: ThrottledError, now: datetime) -> None:
-    """Let the throttled pool rest, for the capture too: calls made meanwhile would lengthen the block."""
-    pool = pools.app_pool(connection.login_flavour) if error.scope == "app" else connection.ig_user_id
-    pools.note(conn, {}, {pool: now + (error.wait or pools.REST)}, now)
-    conn.commit()
-
-
-def _minute(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "a time not told"
+def _live_on(
+    conn: psycopg.Connection,
+    vault: Vault,
+    client: GraphClient,
+    opened: Opened,
+    facts: TokenFacts,
+    now: datetime,
+    *,
+    may_renew: bool,
+) -> list[Opened]:
+    """Keep what was learned of a living token, renew it if it is time; returns the connection if it has another one."""
+    before = opened.connection
+    after = learned(before, facts, now)
+    new = None
+    if may_renew and should_renew(after, now):
+        new = renewed(conn, vault, client, Opened(after, opened.token), now)
+    _keep(conn, before, new.connection if new else after, now)
+    return [new] if new else []
 
 
 def _keep(conn: psycopg.Connection, before: Held, after: Held, now: datetime) -> None:
-    """Write what an inspection brought, unless the creator has connected anew meanwhile."""
+    """Write what an inspection brought, unless the creator has connected anew meanwhile.
+
+    Once the present token itself has been inspected, the one before it is needed no more.
+    """
     conn.execute(
         """
         update app.connections
@@ -146,20 +150,21 @@ def _keep(conn: psycopg.Connection, before: Held, after: Held, now: datetime) ->
             token_issued_at = %(token_issued_at)s,
             token_expires_at = %(token_expires_at)s,
             data_access_expires_at = %(data_access_expires_at)s,
+            previous_token_encrypted = case when %(has_worked)s then null else previous_token_encrypted end,
             inspected_at = %(now)s
-        where account_id = %(account_id)s and token_encrypted = %(token_encrypted)s
+        where account_id = %(account_id)s and token_version = %(token_version)s
         """,
-        {**vars(after), "now": now},
+        {**vars(after), "has_worked": after.token_version == before.token_version, "now": now},
     )
     status, reason = judge(before, after, now)
-    mark(conn, before.account_id, status, reason, now, used=after.token_encrypted)
+    mark(conn, before.account_id, status, reason, now, used=after.token_version)
     conn.commit()
 
 
 def _out_of_reach(
-    flavour: Flavour, client: GraphClient | None, asked: int, errors: list[GraphError]
-) -> StorykeepError | None:
-    """What keeps every connection of a flavour from being inspected; None when at least one was."""
+    flavour: Flavour, client: GraphClient | None, asked: int, errors: Sequence[GraphError]
+) -> StorykeepError:
+    """What keeps every connection of a flavour from being inspected."""
     setting = f"AIRFLOW_CONN_GRAPH_{flavour.upper()}"
     if client is None:
         return StorykeepError(
@@ -167,8 +172,6 @@ def _out_of_reach(
             where=setting,
             remedy="set it as .env.example shows",
         )
-    if len(errors) < asked:
-        return None
     return StorykeepError(
         f"not one of {asked} tokens could be inspected, the first because: {errors[0]}",
         where=f"Graph API at {client.api.base_url}",

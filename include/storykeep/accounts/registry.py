@@ -43,7 +43,8 @@ class Connection:
     username: str
     login_flavour: Flavour
     token: SecretStr
-    token_encrypted: bytes = field(repr=False)  # names this very token in a verdict over it
+    token_encrypted: bytes = field(repr=False)
+    token_version: int  # names this very token in a verdict over it
     status: str
     can_read_insights: bool
 
@@ -138,7 +139,8 @@ def disconnect(conn: psycopg.Connection, username: str, now: datetime) -> bool:
             conn.execute(
                 """
                 update app.connections
-                set status = %s, reason = null, status_since = %s, token_encrypted = null, page_token_encrypted = null
+                set status = %s, reason = null, status_since = %s, token_encrypted = null, page_token_encrypted = null,
+                    previous_token_encrypted = null
                 where account_id = %s
                 """,
                 [State.DISCONNECTED.value, now, account_id],
@@ -234,6 +236,7 @@ def _opened(vault: Vault, one: Held, token_encrypted: bytes) -> Connection:
         one.login_flavour,
         vault.unlock(token_encrypted, whose=one.label),
         token_encrypted,
+        one.token_version,
         one.status,
         can_read_insights=one.state is not State.CONNECTED_NO_INSIGHTS,
     )
@@ -294,6 +297,8 @@ def _connect(
         on conflict (account_id) do update
         set login_flavour = excluded.login_flavour,
             token_encrypted = excluded.token_encrypted,
+            token_version = connections.token_version + 1,
+            previous_token_encrypted = null,
             token_hash = excluded.token_hash,
             page_id = excluded.page_id,
             page_token_encrypted = excluded.page_token_encrypted,

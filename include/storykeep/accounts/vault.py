@@ -20,7 +20,9 @@ class Vault:
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
             raise StorykeepError("no token key is set", where=SETTING, remedy=f"make one with: {MAKE_KEY}")
-        self._fernet = MultiFernet([_fernet(number, key) for number, key in enumerate(keys, start=1)])
+        fernets = [_fernet(number, key) for number, key in enumerate(keys, start=1)]
+        self._first = fernets[0]
+        self._fernet = MultiFernet(fernets)
 
     def lock(self, token: SecretStr) -> bytes:
         """Encrypt a token for the database."""
@@ -31,11 +33,27 @@ class Vault:
         try:
             return SecretStr(self._fernet.decrypt(bytes(locked)).decode())
         except InvalidToken:
-            raise StorykeepError(
-                "none of the token keys opens this token",
-                where=whose,
-                remedy=f"put the key that locked it back into {SETTING}, or import a new token",
-            ) from None
+            raise _lost(whose) from None
+
+    def relock(self, locked: bytes, *, whose: str = "") -> bytes:
+        """The same token locked with the first key; `locked` itself if it is. Raises StorykeepError like unlock()."""
+        try:
+            self._first.decrypt(bytes(locked))
+            return bytes(locked)
+        except InvalidToken:
+            pass
+        try:
+            return self._fernet.rotate(bytes(locked))
+        except InvalidToken:
+            raise _lost(whose) from None
+
+
+def _lost(whose: str) -> StorykeepError:
+    return StorykeepError(
+        "none of the token keys opens this token",
+        where=whose,
+        remedy=f"put the key that locked it back into {SETTING}, or import a new token",
+    )
 
 
 def _fernet(number: int, key: SecretStr) -> Fernet:

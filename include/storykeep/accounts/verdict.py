@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from storykeep.accounts.connections import READ_SCOPE, Held, missing_scopes
-from storykeep.accounts.states import Reason, State
+from storykeep.accounts.states import TROUBLE, Reason, State
 from storykeep.graph.tokens import TokenFacts
 from storykeep.settings import Flavour
 
@@ -15,9 +15,24 @@ TOKEN_LIFE = timedelta(days=60)
 REFRESH_AGE = timedelta(hours=24)
 """Instagram refuses to refresh a younger token."""
 
+INSPECT_EVERY = timedelta(minutes=55)
+"""A little under the hour after which the watch comes again, lest it skip every other turn."""
+
 # Instagram: one refresh every ten days or so, and then fifty days of hourly tries before the token would be lost.
 # Facebook: an exchange makes a new token each time, so later; six days of hourly tries before anybody is alarmed.
 RENEW_BEFORE: dict[Flavour, timedelta] = {"instagram": timedelta(days=50), "facebook": timedelta(days=20)}
+
+
+def should_inspect(held: Held, now: datetime) -> bool:
+    """Whether it is time to ask what the API says of a token.
+
+    Sooner than usual when it is new and has yet to work, when it is to be renewed, and when there is trouble that may
+    be over.
+    """
+    if held.inspected_at is None or held.previous_token_encrypted is not None or held.state in TROUBLE:
+        return True
+    is_recent = timedelta(0) <= now - held.inspected_at < INSPECT_EVERY
+    return not is_recent or should_renew(held, now)
 
 
 def learned(held: Held, facts: TokenFacts, now: datetime) -> Held:

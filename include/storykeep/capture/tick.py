@@ -263,7 +263,7 @@ class Tick:
     def _ends(self, ask: Ask, error: GraphError) -> bool:
         """Whether an error ends the connection of the asker."""
         connection = self.connections[key_of(ask).account_id]
-        used = connection.token_encrypted
+        used = connection.token_version
         return registry.react(self.conn, connection.account_id, error, self.clock(), used=used)
 
     def _note_pools(self, usage: Mapping[str, Pool]) -> None:

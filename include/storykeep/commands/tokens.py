@@ -2,8 +2,10 @@
 
 import typer
 
-from storykeep.commands.options import At, clock_of
-from storykeep.commands.screen import console
+from storykeep.commands.options import At, clock_of, warehouse
+from storykeep.commands.screen import console, errors
+from storykeep.errors import StorykeepError
+from storykeep.report.figures import counted
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
@@ -23,3 +25,21 @@ def tokens_check(at: At = None) -> None:
         except TokensInTroubleError:
             raise typer.Exit(1) from None  # its lines are on the screen already, as log
     console.print("every connection is well, or its trouble was told before")
+
+
+@tokens.command("rotate")
+def tokens_rotate() -> None:
+    """Encrypt every token anew with the first key, while capture goes on; what it has encrypted stays as it is."""
+    from storykeep.accounts.rotation import rotate
+    from storykeep.accounts.vault import Vault
+
+    settings = Settings.from_env()
+    with warehouse(settings, "storykeep_ingest") as conn:
+        done = rotate(conn, Vault(settings.token_keys))
+    console.print(f"{counted(done.tokens, 'token')} encrypted anew with the first key")
+    for error in done.lost:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+    if done.lost:
+        what = f"{counted(len(done.lost), 'connection')} could not be rotated (above)"
+        raise StorykeepError(what, remedy="do what is told there and rotate again; the others are done")
+    console.print("all tokens open with it; keep the other keys for as long as backups from before")

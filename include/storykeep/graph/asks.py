@@ -18,7 +18,8 @@ class Ask:
 
     `key` is the asker's own mark; `path` has no version (`1784…/stories`); `params` never hold a token;
     `pool` is the IG user id whose rate limit it counts against; `cursors` are the pages already seen;
-    `by_hand` marks a list whose edge never sends a link to the next page, only cursors.
+    `by_hand` marks a list whose edge never sends a link to the next page, only cursors;
+    `about` is a token that is asked about, rather than with.
     """
 
     key: Hashable
@@ -28,6 +29,17 @@ class Ask:
     pool: str
     cursors: tuple[str, ...] = ()
     by_hand: bool = False
+    about: SecretStr | None = None
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The parameters as they are sent, without what the asker proves itself by."""
+        return {**self.params, **({"input_token": self.about.get_secret_value()} if self.about else {})}
+
+    @property
+    def tokens(self) -> tuple[SecretStr, ...]:
+        """Every token that the request holds."""
+        return (self.token, self.about) if self.about else (self.token,)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -130,9 +130,8 @@ class Batch:
     def _post(self, asks: Sequence[Ask], seconds: float | None = None, *, attempts: int = 1) -> list[Result] | Result:
         """The items' results, or the request's own, which holds the error."""
         form = self._form | {"batch": json.dumps([self._item(ask) for ask in asks], separators=(",", ":"))}
-        secrets = [
-            secret for token in (app_token(self._api), *(ask.token for ask in asks)) for secret in self._secrets(token)
-        ]
+        tokens = (app_token(self._api), *(token for ask in asks for token in ask.tokens))
+        secrets = self._secrets(tokens)
         retry = replace(self._retry, attempts=attempts)
         whole = retry.result(lambda: self._once(form, secrets, seconds))
         if whole.error:
@@ -149,14 +148,14 @@ class Batch:
             return Result(error=error, raw=getattr(error, "raw", b""))
         return read(reply, secrets=secrets, shape=list)
 
-    def _secrets(self, token: SecretStr) -> list[str]:
-        """Every value of a request with this token that an error might echo and that must not be seen."""
-        own = [token.get_secret_value(), self._api.app_secret.get_secret_value()]
-        return [*own, *proof(self._api, token).values()]
+    def _secrets(self, tokens: Iterable[SecretStr]) -> list[str]:
+        """Every value of a request with these tokens that an error might echo and that must not be seen."""
+        own = [secret for one in tokens for secret in (one.get_secret_value(), *proof(self._api, one).values())]
+        return [*own, self._api.app_secret.get_secret_value()]
 
     def _item(self, ask: Ask) -> dict[str, str]:
         token = {"access_token": ask.token.get_secret_value()}
-        query = urlencode({**ask.params, **token, **proof(self._api, ask.token)})
+        query = urlencode({**ask.sent, **token, **proof(self._api, ask.token)})
         return {"method": "GET", "relative_url": f"{self._api.version}/{ask.path}?{query}"}
 
     def _result(self, ask: Ask, item: Any, whole: Result) -> Result:
@@ -172,7 +171,7 @@ class Batch:
             raw = json.dumps(item).encode()
             return Result(error=UnreadableError("a batch item of an unknown shape", raw=raw), raw=raw)
         scope = needed_scope(self._api.flavour, ask.path)
-        return read(reply, scope=scope, secrets=self._secrets(ask.token))
+        return read(reply, scope=scope, secrets=self._secrets(ask.tokens))
 
 
 def _item_reply(item: Any) -> Reply | None:

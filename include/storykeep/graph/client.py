@@ -112,7 +112,7 @@ class GraphClient:
 
         def send() -> Result:
             error = blocks.of(ask)  # another thread may have been told since, also between two attempts
-            return Result(error=error) if error else self._request(path, ask.params, ask.token)
+            return Result(error=error) if error else self._request(path, ask.sent, ask.token)
 
         return answer_of(ask, self._retry.result(send))
 

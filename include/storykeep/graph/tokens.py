@@ -1,17 +1,19 @@
 """The life of a token: inspect it, exchange it, refresh it, ask whose it is."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
+from storykeep.graph.asks import Answer, Ask
 from storykeep.graph.auth import app_token
 from storykeep.graph.client import GraphClient
 from storykeep.graph.errors import Reason, ReconnectError, UnreadableError, classify
 from storykeep.graph.fields import PROFILE_FIELDS
 from storykeep.graph.values import count, text, text_id, texts, token_of, unix_time, unwrap
+from storykeep.settings import GraphSettings
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,36 @@ def inspect(client: GraphClient, token: SecretStr) -> TokenFacts:
         return TokenFacts(is_valid=False, reason=error.reason)
 
 
+def inspection(api: GraphSettings, token: SecretStr, *, pool: str, key: Hashable) -> Ask:
+    """What is asked to inspect a token together with others; facts_of() reads the answer."""
+    if api.flavour == "facebook":
+        return Ask(key, app_token(api), "debug_token", {}, pool, about=token)
+    return Ask(key, token, "me", {"fields": PROFILE_FIELDS["instagram"]}, pool)
+
+
+def facts_of(answer: Answer) -> TokenFacts:
+    """What the answer to an inspection says of its token. Raises GraphError, as inspect() does."""
+    if answer.ask.about is not None:
+        return _debugged(_body(answer))
+    try:
+        return TokenFacts(is_valid=True, user_id=_profile(_body(answer)).ig_user_id)
+    except ReconnectError as error:
+        return TokenFacts(is_valid=False, reason=error.reason)
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    if answer.error is not None:
+        raise answer.error
+    return answer.body or {}
+
+
 def debug_token(client: GraphClient, token: SecretStr) -> TokenFacts:
     """The facts of a facebook token, asked with the app's own token. Raises GraphError."""
     params = {"input_token": token.get_secret_value()}
-    body = client.fetch(f"{client.api.version}/debug_token", params, token=app_token(client.api))
+    return _debugged(client.fetch(f"{client.api.version}/debug_token", params, token=app_token(client.api)))
+
+
+def _debugged(body: Mapping[str, Any]) -> TokenFacts:
     data = body.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("is_valid"), bool):
         raise UnreadableError("debug_token answered without is_valid")
@@ -112,7 +140,11 @@ def refresh_instagram(client: GraphClient, token: SecretStr, now: datetime) -> N
 
 def me(client: GraphClient, token: SecretStr) -> Profile:
     """Whose token this is (instagram flavour). Raises GraphError."""
-    body = unwrap(client.fetch(f"{client.api.version}/me", {"fields": PROFILE_FIELDS["instagram"]}, token=token))
+    return _profile(client.fetch(f"{client.api.version}/me", {"fields": PROFILE_FIELDS["instagram"]}, token=token))
+
+
+def _profile(reply: Mapping[str, Any]) -> Profile:
+    body = unwrap(reply)
     ig_user_id = text_id(body.get("user_id"))
     if ig_user_id is None:
         raise UnreadableError("/me answered without a user_id")

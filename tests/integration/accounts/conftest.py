@@ -5,9 +5,12 @@ import psycopg
 import pytest
 
 from storykeep.accounts.vault import Vault
+from storykeep.graph import tokens
 from storykeep.local.postgres import EmbeddedPostgres
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
+
+from .meta import CLIENTS, Meta
 
 
 @pytest.fixture
@@ -26,3 +29,14 @@ def superuser(postgres: EmbeddedPostgres, warehouse: Settings) -> Iterator[psyco
     """Sees every table of the warehouse, whatever the roles may."""
     with connect(replace(postgres.superuser, database=warehouse.warehouse.database)) as connection:
         yield connection
+
+
+@pytest.fixture
+def meta(monkeypatch: pytest.MonkeyPatch) -> Meta:
+    meta = Meta()
+    for client in CLIENTS.values():
+        monkeypatch.setattr(client, "answer", meta.answer)
+    monkeypatch.setattr(tokens, "facts_of", meta.facts_of)
+    monkeypatch.setattr(tokens, "exchange_facebook", meta.renew)
+    monkeypatch.setattr(tokens, "refresh_instagram", meta.renew)
+    return meta

@@ -2,9 +2,8 @@
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -13,90 +12,20 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from storykeep.accounts import pools
-from storykeep.accounts.alerts import Alert, tell
+from storykeep.accounts.alerts import Alert
 from storykeep.accounts.connections import held, react
 from storykeep.accounts.health import check_tokens
-from storykeep.accounts.registry import account_id_of, capturable, disconnect, import_accounts
-from storykeep.accounts.rows import COLUMNS
+from storykeep.accounts.registry import account_id_of, capturable, disconnect
 from storykeep.accounts.vault import Vault
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
-from storykeep.graph import tokens
-from storykeep.graph.errors import GraphError, PermissionMissingError, ReconnectError, ThrottledError, TransientError
+from storykeep.graph.client import Answer, Ask
+from storykeep.graph.errors import PermissionMissingError, ReconnectError, ThrottledError, TransientError
 from storykeep.graph.tokens import NewToken, TokenFacts
 
+from .meta import CLIENTS, DAY, LENA, NORA, NOW, OMAR, SCOPES, Meta, bring, facts, state, told, watch
+
 pytestmark = pytest.mark.integration
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-CLIENTS: Any = {
-    flavour: SimpleNamespace(api=SimpleNamespace(flavour=flavour, base_url=f"http://{flavour}.test"))
-    for flavour in ("facebook", "instagram")
-}
-SCOPES = ("instagram_basic", "instagram_manage_insights")
-
-
-@dataclass
-class Meta:
-    """What the API knows: facts per token. A GraphError in a token's place is raised."""
-
-    facts: dict[str, TokenFacts | GraphError] = field(default_factory=dict)
-    renewals: dict[str, NewToken | GraphError] = field(default_factory=dict)
-    inspected: list[str] = field(default_factory=list)
-    renewed: list[str] = field(default_factory=list)
-
-    def inspect(self, client: Any, token: SecretStr) -> TokenFacts:
-        self.inspected.append(token.get_secret_value())
-        return self._answer(self.facts[token.get_secret_value()])
-
-    def renew(self, client: Any, token: SecretStr, now: datetime) -> NewToken:
-        self.renewed.append(token.get_secret_value())
-        return self._answer(self.renewals[token.get_secret_value()])
-
-    @staticmethod
-    def _answer(answer: Any) -> Any:
-        if isinstance(answer, GraphError):
-            raise answer
-        return answer
-
-
-@pytest.fixture
-def meta(monkeypatch: pytest.MonkeyPatch) -> Meta:
-    meta = Meta()
-    monkeypatch.setattr(tokens, "inspect", meta.inspect)
-    monkeypatch.setattr(tokens, "exchange_facebook", meta.renew)
-    monkeypatch.setattr(tokens, "refresh_instagram", meta.renew)
-    return meta
-
-
-def bring(conn: psycopg.Connection, vault: Vault, *rows: str, now: datetime = NOW - 30 * DAY) -> None:
-    result = import_accounts(conn, vault, "\n".join([",".join(COLUMNS), *rows]), now)
-    assert result.faults == ()
-
-
-def facts(token_left: timedelta = 40 * DAY, access_left: timedelta = 60 * DAY, scopes: Any = SCOPES) -> TokenFacts:
-    return TokenFacts(True, NOW + token_left, NOW + access_left, NOW - 20 * DAY, scopes, "9001")
-
-
-def watch(conn: psycopg.Connection, vault: Vault, at: datetime = NOW) -> list[Alert]:
-    """One run of the DAG: check, and tell what is to be told."""
-    alerts = check_tokens(conn, vault, CLIENTS, fixed_clock(at))
-    tell(conn, alerts, at)
-    return alerts
-
-
-def told(alerts: list[Alert]) -> list[tuple[str, str, str]]:
-    return [(alert.username, alert.subject, alert.step) for alert in alerts]
-
-
-def state(conn: psycopg.Connection, username: str = "nora") -> tuple[str, str | None]:
-    (one,) = (one for one in held(conn) if one.username == username)
-    return one.status, one.reason
-
-
-NORA = "facebook,1001,nora,tok-nora,,,,"
-OMAR = "instagram,1002,omar,tok-omar,,,,"
-LENA = "facebook,1003,lena,tok-lena,,,,"
 
 
 def test_learns_clocks_and_scopes(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
@@ -205,6 +134,7 @@ def test_renews_and_writes_the_new_token(
     meta.facts[old] = facts(token_left=2 * DAY)
     lasts_until = NOW + 60 * DAY + timedelta(microseconds=7)
     meta.renewals[old] = NewToken(SecretStr("tok-new"), lasts_until)
+    meta.facts["tok-new"] = TokenFacts(True, lasts_until, None, NOW, SCOPES)
     assert watch(conn, vault) == []
     assert "the token was renewed, to last until 2027-01-20 12:00 UTC\n" in caplog.text
     (connection,), _ = capturable(conn, vault, shard=0, shards=1)
@@ -212,8 +142,7 @@ def test_renews_and_writes_the_new_token(
     assert connection.status == "connected"
     (kept,) = held(conn)
     assert (kept.token_expires_at, kept.token_issued_at) == (lasts_until, NOW)
-    meta.facts["tok-new"] = facts(token_left=60 * DAY)
-    assert watch(conn, vault) == []
+    assert (kept.token_version, kept.previous_token_encrypted) == (2, None), "it has worked"
     assert (meta.inspected, meta.renewed) == ([old, "tok-new"], [old])
 
 
@@ -228,6 +157,7 @@ def test_the_new_token_survives_a_death_right_after_it_came(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("storykeep.accounts.health._keep", killed)
+    meta.facts["tok-new"] = facts(token_left=60 * DAY)
     with pytest.raises(KeyboardInterrupt):
         watch(conn, vault)
     conn.rollback()
@@ -244,6 +174,7 @@ def test_a_renewal_that_fails_costs_nothing_and_the_ladder_warns(
     assert told(watch(conn, vault)) == [("nora", "token", "7")]
     assert state(conn) == ("expiring", "token_expiring")
     meta.renewals["tok-nora"] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    meta.facts["tok-new"] = facts(token_left=60 * DAY)
     assert watch(conn, vault, NOW + DAY) == []
     assert state(conn) == ("connected", None)
 
@@ -252,20 +183,22 @@ def test_an_exchange_does_not_move_the_end_of_data_access(conn: psycopg.Connecti
     bring(conn, vault, NORA)
     meta.facts["tok-nora"] = facts(token_left=2 * DAY, access_left=2 * DAY)
     meta.renewals["tok-nora"] = NewToken(SecretStr("tok-new"), NOW + 60 * DAY)
+    meta.facts["tok-new"] = facts(token_left=60 * DAY, access_left=2 * DAY)
     assert told(watch(conn, vault)) == [("nora", "data_access", "3")]
 
 
 @pytest.mark.parametrize("answer", [TokenFacts(False, reason="token_expired"), facts(scopes=("instagram_basic",))])
 def test_a_reconnect_during_the_check_wins(
-    conn: psycopg.Connection, vault: Vault, answer: TokenFacts, monkeypatch: pytest.MonkeyPatch
+    conn: psycopg.Connection, vault: Vault, meta: Meta, answer: TokenFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bring(conn, vault, NORA)
+    meta.facts["tok-nora"] = answer
 
-    def reconnect_meanwhile(client: Any, token: SecretStr) -> TokenFacts:
+    def reconnect_meanwhile(asks: Sequence[Ask]) -> Iterator[list[Answer]]:
         bring(conn, vault, NORA.replace("tok-nora", "tok-again"), now=NOW)
-        return answer
+        return meta.answer(asks)
 
-    monkeypatch.setattr(tokens, "inspect", reconnect_meanwhile)
+    monkeypatch.setattr(CLIENTS["facebook"], "answer", reconnect_meanwhile)
     assert watch(conn, vault) == []
     (connection,), _ = capturable(conn, vault, shard=0, shards=1)
     assert (connection.token.get_secret_value(), connection.status) == ("tok-again", "connected")
@@ -329,7 +262,7 @@ def test_a_lost_key_is_told_once_and_costs_no_neighbour(conn: psycopg.Connection
     (alert,) = watch(conn, vault)
     assert alert.line.startswith("@nora: none of the token keys opens this token, no end known; data team: put the key")
     assert watch(conn, vault) == []
-    assert meta.inspected == ["tok-lena", "tok-lena"]
+    assert meta.inspected == ["tok-lena"]
     assert state(conn) == ("connected", None)
 
 
@@ -361,10 +294,11 @@ def test_a_throttled_app_ends_the_check_of_its_flavour_and_rests(
     meta.facts |= {"tok-nora": throttled, "tok-lena": throttled, "tok-omar": facts()}
     meta.renewals["tok-omar"] = TransientError("later")
     assert watch(conn, vault) == []
-    assert len(meta.inspected) == 2
-    assert "tok-omar" in meta.inspected
+    assert sorted(meta.inspected) == ["tok-lena", "tok-nora", "tok-omar"]
     conn.rollback()
     assert rests(conn) == {"app:facebook": timedelta(minutes=40)}
+    watch(conn, vault, NOW + timedelta(minutes=39))
+    assert meta.inspected[3:] == ["tok-omar"]
 
 
 def test_a_throttled_account_rests_alone(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:
@@ -382,7 +316,7 @@ def test_a_renewal_that_is_throttled_rests_too(conn: psycopg.Connection, vault: 
     throttled = ThrottledError("limit reached", scope="app", code=4)
     meta.renewals |= {"tok-nora": throttled, "tok-lena": throttled}
     watch(conn, vault)
-    assert len(meta.inspected) == len(meta.renewed) == 1
+    assert len(meta.renewed) == 1
     assert rests(conn) == {"app:facebook": pools.REST}
 
 

@@ -307,13 +307,12 @@ def test_a_refusal_of_insights_that_the_token_holds_is_about_the_story(
 def test_a_verdict_over_the_old_token_does_not_touch_a_renewed_one(conn: psycopg.Connection, vault: Vault) -> None:
     bring(conn, vault, NORA)
     (asked,), _ = capturable(conn, vault, shard=0, shards=1)
-    renewed = vault.lock(SecretStr("EAArenewed"))
-    conn.execute("update app.connections set token_encrypted = %s where account_id = %s", [renewed, NORA_ID])
+    conn.execute("update app.connections set token_version = token_version + 1 where account_id = %s", [NORA_ID])
     for late_answer in (
         ReconnectError("dead", reason="token_expired"),
         PermissionMissingError("no", scope="instagram_basic"),
     ):
-        assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)
+        assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_version)
     assert connection_of(conn)["status"] == "connected"
     assert "token_encrypted" not in repr(asked)
 
@@ -323,6 +322,15 @@ def test_a_verdict_over_the_old_consent_does_not_touch_the_new_one(conn: psycopg
     (asked,), _ = capturable(conn, vault, shard=0, shards=1)
     bring(conn, vault, NORA.replace("EAAtoken", "EAAnew"), now=LATER)
     late_answer = ReconnectError("dead", reason="token_expired")
-    assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)
+    assert not react(conn, NORA_ID, late_answer, LATER, used=asked.token_version)
     (asked,), _ = capturable(conn, vault, shard=0, shards=1)
-    assert react(conn, NORA_ID, late_answer, LATER, used=asked.token_encrypted)
+    assert react(conn, NORA_ID, late_answer, LATER, used=asked.token_version)
+
+
+def test_a_verdict_holds_although_the_token_was_locked_with_another_key_meanwhile(
+    conn: psycopg.Connection, vault: Vault
+) -> None:
+    bring(conn, vault, NORA)
+    (asked,), _ = capturable(conn, vault, shard=0, shards=1)
+    conn.execute("update app.connections set token_encrypted = %s", [vault.lock(asked.token)])
+    assert react(conn, NORA_ID, ReconnectError("dead", reason="token_expired"), LATER, used=asked.token_version)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -124,6 +125,64 @@ def test_renewed_tokens_work(
         headers = {"Authorization": f"Bearer {one.token.get_secret_value()}"}
         reply = requests.get(f"{base}/v26.0/{one.ig_user_id}?fields=username", headers=headers, timeout=10)
         assert reply.json().get("username") == one.username
+
+
+def control(world: Running, method: str, path: str, body: Any = None) -> Any:
+    reply = requests.request(method, f"{world.cdn}/_sandbox/{path}", json=body, timeout=10)
+    assert reply.ok, reply.text
+    return reply.json()
+
+
+def test_facebook_tokens_are_inspected_together_each_with_its_own_outcome(
+    imported: psycopg.Connection, vault: Vault, clients: dict[Flavour, GraphClient], world: Running
+) -> None:
+    control(world, "DELETE", "log")
+    victim = next(one for one in held(imported) if one.login_flavour == "facebook")
+    control(world, "POST", "faults", [{"kind": "error_2", "endpoint": "debug_token", "ig_user_id": victim.ig_user_id}])
+    try:
+        watch(imported, vault, clients)
+    finally:
+        control(world, "DELETE", "faults")
+    calls = {row["endpoint"]: row for row in control(world, "GET", "log")["calls"] if row["endpoint"] == "debug_token"}
+    assert sum(row["requests"] for row in calls.values()) == 0
+    facebook = [one for one in held(imported) if one.login_flavour == "facebook"]
+    assert {one.account_id for one in facebook if one.inspected_at is None} == {victim.account_id}
+    assert all(one.scopes for one in facebook if one is not victim and one.inspected_at)
+    posts = sum(row["requests"] for row in control(world, "GET", "log")["calls"] if row["endpoint"] == "batch")
+    assert posts == 4, "two more attempts for the one that failed, and one for what was renewed"
+    asked = imported.execute("select usage_percent from app.api_pools where pool = 'app:facebook'").fetchall()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("flavour", "endpoint"), [("facebook", "exchange"), ("instagram", "refresh")])
+def test_a_renewal_that_brings_a_token_of_no_use_leaves_the_old_one_at_work(
+    imported: psycopg.Connection,
+    vault: Vault,
+    clients: dict[Flavour, GraphClient],
+    world: Running,
+    flavour: Flavour,
+    endpoint: str,
+) -> None:
+    def in_use() -> dict[str, str]:
+        return {
+            one.account_id: one.token.get_secret_value() for one in capturable(imported, vault, shard=0, shards=1)[0]
+        }
+
+    body = '{"access_token": "EAAnonsense", "token_type": "bearer", "expires_in": 5183944}'
+    before = in_use()
+    control(world, "POST", "faults", [{"kind": "body", "endpoint": endpoint, "body": body}])
+    try:
+        watch(imported, vault, clients)
+    finally:
+        control(world, "DELETE", "faults")
+    mine = {one.account_id: one for one in held(imported) if one.login_flavour == flavour}
+    undone = imported.execute("select account_id from app.connection_events where kind = 'renewal_undone'").fetchall()
+    assert {account_id for (account_id,) in undone} <= mine.keys()
+    assert undone
+    assert {account_id: token for account_id, token in in_use().items() if account_id in mine} == {
+        account_id: token for account_id, token in before.items() if account_id in in_use().keys() & mine.keys()
+    }
+    assert all(mine[account_id].status in ("connected", "expiring") for (account_id,) in undone)
 
 
 def test_no_token_is_in_logs_messages_or_the_database(

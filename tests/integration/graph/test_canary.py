@@ -17,7 +17,7 @@ from storykeep.errors import StorykeepError
 from storykeep.graph import retry
 from storykeep.graph.client import Answer, GraphClient, open_clients
 from storykeep.graph.errors import GraphError
-from storykeep.graph.tokens import inspect
+from storykeep.graph.tokens import facts_of, inspect, inspection
 from storykeep.local.postgres import EmbeddedPostgres
 from storykeep.sandbox.faults import _KINDS as KINDS
 from storykeep.settings import FLAVOURS, Flavour, Settings
@@ -216,6 +216,10 @@ def inspected(crowd: Crowd, clients: Mapping[Flavour, GraphClient]) -> None:
             crowd.befall({"kind": kind, "seconds": 0.01, "body" if kind == "body" else "message": text})
             with suppress(GraphError):
                 inspect(client, SecretStr(row["access_token"]))
+            asks = [inspection(client.api, SecretStr(row["access_token"]), pool="1784", key=kind)]
+            for answers in client.answer(asks):
+                with suppress(GraphError):
+                    facts_of(answers[0])
 
 
 def rewired(settings: Settings, **hosts: str) -> Settings:

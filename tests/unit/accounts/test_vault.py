@@ -49,3 +49,13 @@ def test_unknown_key_names_the_connection() -> None:
     with pytest.raises(StorykeepError) as told:
         Vault([key()]).unlock(Vault([key()]).lock(TOKEN), whose="@nora (acc_1)")
     assert str(told.value).startswith("@nora (acc_1): none of the token keys opens this token")
+
+
+def test_relocking_uses_the_first_key_and_leaves_what_it_has_locked() -> None:
+    old, new = key(), key()
+    vault = Vault([new, old])
+    relocked = vault.relock(Vault([old]).lock(TOKEN))
+    assert Vault([new]).unlock(relocked) == TOKEN
+    assert vault.relock(relocked) == relocked
+    with pytest.raises(StorykeepError, match=r"^@nora \(acc_1\): none of the token keys opens this token"):
+        Vault([new]).relock(Vault([old]).lock(TOKEN), whose="@nora (acc_1)")

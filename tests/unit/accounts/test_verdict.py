@@ -6,7 +6,7 @@ import pytest
 
 from storykeep.accounts.connections import INSIGHTS_SCOPE, READ_SCOPE, Held
 from storykeep.accounts.states import Reason, State
-from storykeep.accounts.verdict import judge, learned, should_renew
+from storykeep.accounts.verdict import judge, learned, should_inspect, should_renew
 from storykeep.graph.tokens import TokenFacts
 from storykeep.settings import FLAVOURS, Flavour
 
@@ -154,3 +154,29 @@ def test_instagram_tells_only_that_it_lives() -> None:
     assert learned(held, TokenFacts(True, user_id="1784"), NOW) == held
     wrong = connection("instagram", token_expires_at=NOW - DAY)
     assert learned(wrong, TokenFacts(True, user_id="1784"), NOW).token_expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_due"),
+    [(timedelta(0), False), (timedelta(minutes=54, seconds=59), False), (timedelta(minutes=55), True), (-DAY, True)],
+)
+def test_inspects_hourly_whatever_becomes_of_the_clock(ago: timedelta, is_due: bool) -> None:
+    well = {"token_expires_at": NOW + 55 * DAY, "inspected_at": NOW - ago}
+    for flavour in FLAVOURS:
+        assert should_inspect(connection(flavour, **well), NOW) is is_due
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inspected_at": None},
+        {"previous_token_encrypted": b"locked"},
+        {"token_expires_at": NOW + 19 * DAY},
+        {"status": "needs_action", "reason": "checkpointed"},
+        {"status": "data_access_ended", "reason": "data_access_ended"},
+    ],
+)
+def test_inspects_at_once_what_calls_for_it(changes: dict[str, Any]) -> None:
+    well = {"token_expires_at": NOW + 55 * DAY, "inspected_at": NOW}
+    assert should_inspect(connection(**{**well, **changes}), NOW)
+    assert not should_inspect(connection(**well), NOW)

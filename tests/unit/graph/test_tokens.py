@@ -2,22 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 from pydantic import SecretStr
-from tests.unit.graph.fake_api import SECRET, Fake, envelope, json_reply, query
+from tests.unit.graph.fake_api import SECRET, Fake, batch_of, envelope, item, json_reply, proof_of, query
 
-from storykeep.graph.errors import RefusedError, TransientError, UnreadableError
+from storykeep.graph.client import Answer
+from storykeep.graph.errors import ReconnectError, RefusedError, TransientError, UnreadableError
 from storykeep.graph.tokens import (
     Profile,
     TokenFacts,
     debug_token,
     exchange_facebook,
     exchange_instagram,
+    facts_of,
     inspect,
+    inspection,
     me,
     refresh_instagram,
 )
+from storykeep.settings import FLAVOURS
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TOKEN = SecretStr("EAAcanary")
@@ -160,3 +166,55 @@ def test_a_facebook_token_is_inspected_through_debug_token() -> None:
 def test_an_api_that_cannot_say_does_not_make_a_token_dead() -> None:
     with pytest.raises(TransientError):
         inspect(answering(envelope(2), "instagram", 500).client, TOKEN)
+
+
+def inspected(fake: Fake, *tokens: str) -> list[Answer]:
+    asks = [inspection(fake.client.api, SecretStr(token), pool="1784", key=n) for n, token in enumerate(tokens)]
+    return [answer for answers in fake.client.answer(asks) for answer in answers]
+
+
+def test_fifty_facebook_tokens_are_inspected_in_one_request_and_one_failure_costs_no_other() -> None:
+    def reply(request: requests.PreparedRequest) -> Any:
+        items = [item({"data": {"is_valid": True, "user_id": str(n)}}) for n, _ in enumerate(batch_of(request))]
+        items[7] = item({"data": {"is_valid": False, "error": {"code": 190, "subcode": 492}}})
+        items[8] = item(envelope(100, message="bad input_token EAAcanary8"), 400)
+        return json_reply(items)
+
+    fake = Fake(reply)
+    answers = inspected(fake, *(f"EAAcanary{n}" for n in range(50)))
+    [request] = fake.requests
+    query_of_first = dict(parse_qsl(urlsplit(batch_of(request)[0]["relative_url"]).query))
+    app = f"111|{SECRET}"
+    assert query_of_first == {"input_token": "EAAcanary0", "access_token": app, "appsecret_proof": proof_of(app)}
+    assert batch_of(request)[0]["relative_url"].startswith("v26.0/debug_token?")
+    assert facts_of(answers[7]).reason == "page_role_lost"
+    with pytest.raises(RefusedError) as caught:
+        facts_of(answers[8])
+    assert "EAAcanary" not in f"{caught.value} {answers[8]!r} {answers[8].raw!r}"
+    assert {facts_of(answers[n]).user_id for n in range(50) if n not in (7, 8)} == {
+        str(n) for n in range(50) if n not in (7, 8)
+    }
+
+
+def test_a_refusal_of_the_app_is_no_fact_of_a_facebook_token() -> None:
+    fake = Fake(lambda request: json_reply([item(envelope(190), 400) for _ in batch_of(request)]))
+    [answer] = inspected(fake, "EAAcanary")
+    with pytest.raises(ReconnectError):
+        facts_of(answer)
+
+
+def test_instagram_tokens_are_inspected_with_themselves() -> None:
+    def reply(request: requests.PreparedRequest) -> Any:
+        if "dead" in request.headers["Authorization"]:
+            return json_reply(envelope(190, 460), 400)
+        return json_reply({"data": [{"user_id": "1784"}]})
+
+    alive, dead = inspected(Fake(reply, "instagram"), "IGAAlives", "IGAAdead")
+    assert facts_of(alive) == TokenFacts(is_valid=True, user_id="1784")
+    assert facts_of(dead) == TokenFacts(is_valid=False, reason="password_changed")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_no_repr_shows_a_token_that_is_asked_about(flavour: Any) -> None:
+    api = Fake(lambda _: json_reply({}), flavour).client.api
+    assert "canary" not in repr(inspection(api, TOKEN, pool="1784", key="nora"))

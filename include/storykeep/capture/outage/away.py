@@ -1,6 +1,5 @@
 """A tick without the warehouse: it knows what the last one knew, and what it is told goes to the spool."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,10 +151,5 @@ def record_of(tick: Tick, at: datetime, answers: Sequence[Answer], unlisted: Col
         at=at,
         answers=spooled(answers),
         unlisted=tuple(sorted(unlisted)),
-        tokens={account_id: mark_of(tick.connections[account_id].token_encrypted) for account_id in accounts},
+        token_versions={account_id: tick.connections[account_id].token_version for account_id in accounts},
     )
-
-
-def mark_of(token_encrypted: bytes) -> str:
-    """What names an encrypted token in the spool without giving it away."""
-    return hashlib.sha256(bytes(token_encrypted)).hexdigest()

@@ -13,7 +13,7 @@ from storykeep.accounts.registry import Connection
 from storykeep.accounts.states import State
 from storykeep.capture import notices
 from storykeep.capture.outage import spool
-from storykeep.capture.outage.away import mark_of
+from storykeep.capture.outage.memory import NO_VERSION
 from storykeep.capture.outage.relive import Past
 from storykeep.capture.outage.spooled import NO_TOKEN, Record
 from storykeep.capture.tick import Tick
@@ -65,7 +65,7 @@ def _drain_run(tick: Tick, paths: Sequence[Path], everybody: Mapping[str, Held],
                 raise
             damaged.append(_set_aside(path, error))
     if past is not None and landed:
-        past.tick.connections = {one.account_id: _connection(one, None) for one in everybody.values()}
+        past.tick.connections = {one.account_id: _connection(one, NO_VERSION) for one in everybody.values()}
         notices.keep_refused(past.tick)
         runs.write_later(tick.conn, "capture", past.tick.run, max(landed.values()))
         tick.run.counts["drained"] += past.tick.run.counts["calls"]
@@ -88,7 +88,7 @@ def _past(tick: Tick, record: Record) -> Past:
 def _land(past: Past, record: Record, everybody: Mapping[str, Held]) -> None:
     concerned = {*record.unlisted, *(answer.key.account_id for answer in record.answers)}
     past.tick.connections = {
-        account_id: _connection(everybody[account_id], record.tokens.get(account_id))
+        account_id: _connection(everybody[account_id], record.token_versions.get(account_id, NO_VERSION))
         for account_id in concerned & everybody.keys()
         if _may_be_kept(everybody[account_id], record.at)
     }
@@ -101,16 +101,16 @@ def _may_be_kept(one: Held, at: datetime) -> bool:
     return one.state is not State.PURGED and not (one.state is State.DISCONNECTED and one.status_since <= at)
 
 
-def _connection(one: Held, mark: str | None) -> Connection:
+def _connection(one: Held, token_version: int) -> Connection:
     """The connection as it was when it was asked with: a verdict over an old token touches no newer one."""
-    token = one.token_encrypted or b""
     return Connection(
         one.account_id,
         one.ig_user_id,
         one.username,
         one.login_flavour,
         NO_TOKEN,
-        token if mark_of(token) == mark else b"",
+        b"",
+        token_version,
         one.status,
         can_read_insights=True,
     )

@@ -11,6 +11,9 @@ from storykeep.capture.planner import AccountClock, StoryClock
 from storykeep.graph.usage import FULL, Pool
 from storykeep.settings import Flavour
 
+# The version of no token, where a file of an older release does not tell it: no verdict concerns it.
+NO_VERSION = 0
+
 
 @dataclass(frozen=True)
 class LockedConnection:
@@ -25,6 +28,7 @@ class LockedConnection:
     token_encrypted: bytes = field(repr=False)
     status: str
     can_read_insights: bool
+    token_version: int = NO_VERSION
 
 
 @dataclass(frozen=True)

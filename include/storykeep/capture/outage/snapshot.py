@@ -91,6 +91,7 @@ def locked(connections: Iterable[Connection]) -> dict[str, LockedConnection]:
             one.token_encrypted,
             one.status,
             one.can_read_insights,
+            one.token_version,
         )
         for one in connections
     }

@@ -1,7 +1,7 @@
 """Answers of the API as they rest in the spool: without tokens, and fit to become the same answers again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr, TypeAdapter
@@ -58,7 +58,8 @@ class SpooledAnswer:
 class Record:
     """What one chunk of a tick brought at `at`: answers, or the accounts that were not listed as their pool rests.
 
-    `clock_at` is when the tick began; `tokens` tells by account which encrypted token was asked with.
+    `clock_at` is when the tick began; `token_versions` tells by account which of its tokens was asked with;
+    an older release did not.
     """
 
     run_id: str
@@ -66,7 +67,7 @@ class Record:
     at: datetime
     answers: tuple[SpooledAnswer, ...]
     unlisted: tuple[str, ...]
-    tokens: Mapping[str, str]
+    token_versions: Mapping[str, int] = field(default_factory=dict)
 
 
 FORMAT = TypeAdapter(Record)

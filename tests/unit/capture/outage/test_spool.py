@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ from pydantic import SecretStr
 
 from storykeep.capture.asks import AskKey
 from storykeep.capture.outage import private_file, snapshot, spool
-from storykeep.capture.outage.memory import Memory, PoolClock
-from storykeep.capture.outage.spooled import Record, restored, spooled
+from storykeep.capture.outage.memory import NO_VERSION, LockedConnection, Memory, PoolClock
+from storykeep.capture.outage.spooled import FORMAT, Record, restored, spooled
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints, errors
@@ -104,6 +105,24 @@ def test_every_kind_of_error_is_among_those_tried() -> None:
 def test_an_error_comes_back_as_it_was(place: Path, error: GraphError, raw: bytes, usage: Usage | None) -> None:
     answer = replace(reading("1", "2", error=error), raw=raw, usage=usage)
     assert told(kept(answer, place)) == told(answer)
+
+
+def test_what_an_older_release_left_can_be_read_and_names_no_token(tmp_path: Path) -> None:
+    older = FORMAT.dump_json(record(listing("1"))).replace(b'"token_versions":{}', b'"tokens":{"1":"abc"}')
+    assert b'"tokens"' in older
+    path = tmp_path / "replies.json"
+    path.write_bytes(hashlib.sha256(older).hexdigest().encode() + b"\n" + older)
+    assert spool.read(path) == record(listing("1"))
+
+
+def test_a_plan_of_an_older_release_can_be_read_and_names_no_token(tmp_path: Path) -> None:
+    one = LockedConnection("acc_1", "1784", "nora", "facebook", b"locked", "connected", True, 7)
+    snapshot.write(tmp_path, Memory(connections={"acc_1": one}), NOON, shard=0, shards=1)
+    (path,) = tmp_path.glob("plan-*.json")
+    path.write_text(path.read_text().replace(',"token_version":7', ""))
+    memory = snapshot.read(tmp_path, shard=0, shards=1)
+    assert memory is not None
+    assert memory.connections == {"acc_1": replace(one, token_version=NO_VERSION)}
 
 
 JSON = st.recursive(
