@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from storykeep.accounts import pools
 from storykeep.accounts.alerts import Alert, due, lost_token, told, urgency
 from storykeep.accounts.connections import Held, held, mark
+from storykeep.accounts.snooze import awake, snoozed
 from storykeep.accounts.states import AFTER_REFUSAL, FINAL, Reason
 from storykeep.accounts.vault import Vault
 from storykeep.accounts.verdict import judge, learned, should_renew
@@ -56,6 +57,7 @@ def check_tokens(
             failed[connection.login_flavour].append(error)
     already = told(conn)
     alerts = [alert for alert in lost if alert.key not in already] + due(held(conn), clock(), already)
+    alerts = awake(alerts, snoozed(conn, clock()))
     conn.commit()
     for flavour, asked in Counter(connection.login_flavour for connection, _ in opened).items():
         trouble = _out_of_reach(flavour, clients.get(flavour), asked, failed[flavour])
@@ -64,6 +66,11 @@ def check_tokens(
         if trouble:
             log.error("%s", trouble)  # alerts go first: they are told now, and this next time
     return sorted(alerts, key=urgency)
+
+
+def unreadable(connections: list[Held], vault: Vault) -> list[Alert]:
+    """An alert for each token that no key opens."""
+    return _open(connections, vault)[1]
 
 
 def _open(connections: list[Held], vault: Vault) -> tuple[list[tuple[Held, SecretStr]], list[Alert]]:
