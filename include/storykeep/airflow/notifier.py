@@ -14,6 +14,7 @@ from storykeep.accounts.digests import Digest
 from storykeep.accounts.notify import ChannelDownError, NotDeliveredError
 
 TIMEOUT_SECONDS = 20
+MOST_LETTERS = 200
 TYPES = ("smtp", "slackwebhook", "http")
 
 
@@ -98,7 +99,7 @@ def _reason(error: Exception) -> str:
     """What may be shown of an error: its kind, the status that a server gave, the word of the system."""
     told = [type(error).__name__]
     if isinstance(error, AirflowException):  # "404:Not Found"
-        told.append(str(error))
+        told.append(str(error)[:MOST_LETTERS])
     if isinstance(error, smtplib.SMTPResponseException):
         told.append(str(error.smtp_code))
     if isinstance(error, OSError) and error.strerror:
