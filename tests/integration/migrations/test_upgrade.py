@@ -27,6 +27,8 @@ APPEND_ONLY = (
     "app.connection_events",
     "app.purged_stories",
     "app.capture_modes",
+    "app.snoozes",
+    "app.notifications",
 )
 
 
