@@ -16,7 +16,8 @@ each of STORYKEEP_ALERT_CONNECTIONS. `tell` logs a table of everything that is t
 - **tell**: there was something to tell; its log has the table of all accounts. Or another task failed; it names it.
 - **notify**: a channel is down, or did not take a digest; the message names channel, reason and remedy. What a channel
   did not take counts as not told: the next run tries again, and goes on failing until it is delivered.
-- **check_tokens**: not one token could be inspected; the message says what is to be mended.
+- **check_tokens**: not one token could be inspected; the message says what is to be mended. Nothing was told, since
+  nothing was renewed.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,13 +47,8 @@ def watch_tokens() -> None:
     def alert(account: dict[str, str]) -> None:
         tasks.alert(account)
 
-    # What capture found is told even when the API is out of reach. Retries, as a channel may be down for a moment.
-    @task(
-        trigger_rule="all_done",
-        retries=2,
-        retry_delay=timedelta(minutes=1),
-        execution_timeout=timedelta(minutes=5),
-    )
+    # A channel may be down for a moment.
+    @task(retries=2, retry_delay=timedelta(minutes=1), execution_timeout=timedelta(minutes=5))
     def notify() -> dict[str, int]:
         return tasks.notify()
 

@@ -70,8 +70,11 @@ def conclude(conn: psycopg.Connection, settings: Settings, clock: Clock, run_id:
     """Log a table of what nobody was told yet, and record it as told as far as every channel took it.
 
     Raises TokensInTroubleError if there was anything to tell, and StorykeepError when a channel has something still to
-    take or the check of this run did not end well: this is the last task of the DAG, which decides how its run counts.
+    take: this is the last task of the DAG, which decides how its run counts. So it does when the check of this run did
+    not end well, and then nothing is told, since a renewal may be all that was missing.
     """
+    if not any(outcome.status == "ok" for outcome in outcomes(conn, run_id)):
+        raise StorykeepError("the check did not end well", where="check_tokens", remedy="its log says why")
     now = clock()
     every, already = standing(conn, settings, now), told(conn)
     held_back = undelivered(conn, settings.alert_connections, every, now)
@@ -88,8 +91,6 @@ def conclude(conn: psycopg.Connection, settings: Settings, clock: Clock, run_id:
             where="notify",
             remedy="its log names channel and reason; the next run tries again",
         )
-    if not any(outcome.status == "ok" for outcome in outcomes(conn, run_id)):
-        raise StorykeepError("the check did not end well", where="check_tokens", remedy="its log says why")
 
 
 def _row(alert: Alert) -> tuple[str, ...]:

@@ -37,7 +37,10 @@ def tokens_forecast(at: At = None) -> None:
     settings = Settings.from_env()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
         ahead = lapses(conn, clock_of(at)())
-    show_rows(ahead, "username", "campaign", "lapses_at", "needed_until", "owner", "remedy")
+    if ahead:
+        show_rows(ahead, "username", "campaign", "lapses_at", "needed_until", "owner", "remedy")
+    else:
+        console.print("nobody lapses before the last story of a campaign has lived")
 
 
 @tokens.command("snooze")
