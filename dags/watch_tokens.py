@@ -43,7 +43,8 @@ def watch_tokens() -> None:
     def check_tokens() -> list[dict[str, str]]:
         return tasks.check_tokens()
 
-    @task(map_index_template="{{ task.op_kwargs['account']['handle'] }}")
+    # One after the other, so that many do not take the slots that a sweep needs.
+    @task(map_index_template="{{ task.op_kwargs['account']['handle'] }}", max_active_tis_per_dag=1)
     def alert(account: dict[str, str]) -> None:
         tasks.alert(account)
 

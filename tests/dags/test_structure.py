@@ -72,7 +72,7 @@ def test_each_account_in_trouble_has_a_task_labelled_with_its_handle(dags: dict[
     dag = dags["watch_tokens"]
     assert [task.task_id for task in dag.tasks if task.is_mapped] == ["alert"]
     alert = dag.get_task("alert")
-    assert alert.retries == 0
+    assert (alert.retries, alert.max_active_tis_per_dag) == (0, 1)
     assert alert.op_kwargs_expand_input.value["account"].operator.task_id == "check_tokens"
     account = {"account_id": "acc_1", "handle": "@nora"}
     unmapped = alert.unmap({"op_kwargs": {"account": account}})
