@@ -115,6 +115,8 @@ class Settings:
     shards: int = 2
     keep: Keep = Keep()
     retention_days: int | None = None
+    alert_connections: tuple[str, ...] = ()
+    alert_to: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -135,6 +137,8 @@ class Settings:
             shards=_positive(told, "STORYKEEP_SHARDS", cls.shards),
             keep=_keep(told.get("STORYKEEP_KEEP", "all").strip()),
             retention_days=_retention_days(told),
+            alert_connections=_listed(told.get("STORYKEEP_ALERT_CONNECTIONS", "")),
+            alert_to=_listed(told.get("STORYKEEP_ALERT_TO", "")),
         )
 
     @property

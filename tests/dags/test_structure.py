@@ -25,7 +25,12 @@ EDGES = {
         "check_release": {"publish"},
         "publish": set(),
     },
-    "watch_tokens": {"check_tokens": set()},
+    "watch_tokens": {
+        "check_tokens": {"alert", "notify"},
+        "alert": {"tell"},
+        "notify": {"tell"},
+        "tell": set(),
+    },
     "refresh_account": {"refresh": {"landed", "judge"}, "landed": set(), "judge": set()},
     "maintain_warehouse": {
         "check_rebuild": {"purge_unmatched"},
@@ -59,6 +64,32 @@ def test_capture_is_mapped_over_the_shards(
     dag = parse(**settings).dags["capture_stories"]
     assert [task.task_id for task in dag.tasks if task.is_mapped] == ["capture"]
     assert dag.get_task("capture").op_kwargs_expand_input.value == {"shard": shards}
+
+
+def test_each_account_in_trouble_has_a_task_labelled_with_its_handle(dags: dict[str, Any]) -> None:
+    import jinja2
+
+    dag = dags["watch_tokens"]
+    assert [task.task_id for task in dag.tasks if task.is_mapped] == ["alert"]
+    alert = dag.get_task("alert")
+    assert (alert.retries, alert.max_active_tis_per_dag) == (0, 1)
+    assert alert.op_kwargs_expand_input.value["account"].operator.task_id == "check_tokens"
+    account = {"account_id": "acc_1", "handle": "@nora"}
+    unmapped = alert.unmap({"op_kwargs": {"account": account}})
+    assert jinja2.Template(alert.map_index_template).render(task=unmapped) == "@nora"
+
+
+def test_nothing_is_told_without_a_check_and_the_last_task_decides_how_the_run_counts(
+    dags: dict[str, Any],
+) -> None:
+    dag = dags["watch_tokens"]
+    assert {task.task_id: task.trigger_rule for task in dag.tasks} == {
+        "check_tokens": "all_success",
+        "alert": "all_success",
+        "notify": "all_success",
+        "tell": "all_done",
+    }
+    assert [task.task_id for task in dag.tasks if not task.downstream_task_ids] == ["tell"]
 
 
 def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:

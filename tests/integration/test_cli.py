@@ -366,6 +366,46 @@ def test_token_trouble_is_told_once(connected: Shell) -> None:
     assert (second.status, second.out) == (0, "every connection is well, or its trouble was told before\n")
 
 
+def test_a_snoozed_account_is_not_told_of_until_it_is_woken(connected: Shell) -> None:
+    ((username,),) = connected.all(
+        "select username from app.accounts join app.connections using (account_id)"
+        " where data_access_expires_at between now() and now() + interval '14 days'"
+    )
+    said = connected.run("tokens", "snooze", f"@{username}", "--until", "2999-01-01", "--by", "ida")
+    assert (said.status, said.out) == (0, f"@{username} is not told of until 2999-01-01 00:00 UTC\n")
+    assert f"@{username} until 2999-01-01" in connected.run("status").out
+    first = connected.run("tokens", "check").err.splitlines()
+    lines = [line for line in first if " left; " in line or "no end known; " in line]
+    assert len(lines) == 2
+    assert not any(username in line for line in lines)
+    woken = connected.run("tokens", "snooze", username, "--until", "2026-01-01")
+    assert woken.out == f"{username} is told of again\n"
+    second = connected.run("tokens", "check")
+    assert second.status == 1
+    assert any(line.startswith(f"@{username}: data_access_ending") for line in second.err.splitlines())
+    assert connected.all("select author = 'ida' from app.snoozes order by snooze_id") == [(True,), (False,)]
+
+
+def test_the_forecast_names_who_lapses_before_a_deliverable(connected: Shell, world: Running) -> None:
+    assert connected.run("tokens", "forecast").out == "nobody lapses before the last story of a campaign has lived\n"
+    connected.run("campaigns", "import", connected.file("campaigns.yaml", get(world, "campaigns.yaml")))
+    connected.run("tokens", "check")
+    done = connected.run("tokens", "forecast")
+    assert (done.status, done.err) == (0, "")
+    header, *rows = done.out.splitlines()
+    assert header.split() == ["username", "campaign", "lapses", "at", "needed", "until", "owner", "remedy"]
+    lapsed = {
+        username
+        for (username,) in connected.all(
+            "select username from app.accounts join app.connections using (account_id)"
+            " where status in ('expired', 'expiring')"
+        )
+    }
+    assert {row.split()[0] for row in rows} <= lapsed
+    assert all("connect the account again" in row for row in rows)
+    assert rows
+
+
 def test_status_is_unwell_until_a_tick_has_been(connected: Shell) -> None:
     before = connected.run("status")
     assert before.status == 1

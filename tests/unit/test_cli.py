@@ -33,6 +33,8 @@ COMMANDS = {
     "replay",
     "build",
     "tokens check",
+    "tokens forecast",
+    "tokens snooze",
     "report",
     "maintain",
     "status",

@@ -164,6 +164,8 @@ def test_every_setting_can_be_told() -> None:
         STORYKEEP_LIST_SECONDS="60",
         STORYKEEP_SHARDS="7",
         STORYKEEP_RETENTION_DAYS="400",
+        STORYKEEP_ALERT_CONNECTIONS="mail_alerts, slack_alerts",
+        STORYKEEP_ALERT_TO="a@team.example,b@team.example",
     )
     assert [key.get_secret_value() for key in settings.token_keys] == ["new-key", "old-key"]
     assert settings.bi_password is not None
@@ -171,6 +173,8 @@ def test_every_setting_can_be_told() -> None:
     assert (settings.work_dir, settings.dbt_dir) == (Path("/data/work"), Path("/data/dbt"))
     assert settings.media_hosts == ("a.example", "b.example")
     assert settings.retention_days == 400
+    assert settings.alert_connections == ("mail_alerts", "slack_alerts")
+    assert settings.alert_to == ("a@team.example", "b@team.example")
     assert (settings.tick, settings.list_every, settings.shards) == (timedelta(seconds=20), timedelta(minutes=1), 7)
 
 

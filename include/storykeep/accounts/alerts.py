@@ -18,6 +18,12 @@ Key = tuple[str, Subject, str, datetime]
 LADDER = (1, 3, 7, 14)
 """Days before the end of either clock at which people are told."""
 
+UNREADABLE = "unreadable"
+"""The step of a token that no key opens."""
+
+MOST_LINES = 50
+"""What a message names at most; a table in the log names all."""
+
 ENDED = frozenset({State.EXPIRED, State.DATA_ACCESS_ENDED, State.REVOKED})
 
 
@@ -41,10 +47,14 @@ class Alert:
         return self.account_id, self.subject, self.step, self.concerns_at
 
     @property
+    def left(self) -> str:
+        """The days left, in words."""
+        return "no end known" if self.days_left is None else f"{round(self.days_left, 1):g} days left"
+
+    @property
     def line(self) -> str:
         """Handle, reason, days left, owner and what to do."""
-        left = "no end known" if self.days_left is None else f"{round(self.days_left, 1):g} days left"
-        return f"@{self.username}: {self.reason}, {left}; {self.owner}: {self.remedy}"
+        return f"@{self.username}: {self.reason}, {self.left}; {self.owner}: {self.remedy}"
 
 
 class TokensInTroubleError(StorykeepError):
@@ -52,8 +62,15 @@ class TokensInTroubleError(StorykeepError):
 
     def __init__(self, alerts: Sequence[Alert]) -> None:
         self.alerts = tuple(alerts)
-        lines = "".join(f"\n  {alert.line}" for alert in self.alerts)
+        lines = "".join(f"\n  {line}" for line in lines_of(self.alerts))
         super().__init__(f"{len(self.alerts)} to tell, each once{lines}", where="connections in trouble")
+
+
+def lines_of(alerts: Sequence[Alert]) -> list[str]:
+    """A line for each alert, as far as a message has room, and how many more there are."""
+    lines = [alert.line for alert in alerts[:MOST_LINES]]
+    more = len(alerts) - len(lines)
+    return [*lines, f"and {more} more: storykeep accounts list"] if more else lines
 
 
 def due(connections: Iterable[Held], now: datetime, told: Container[Key]) -> list[Alert]:
@@ -72,7 +89,7 @@ def lost_token(held: Held, error: StorykeepError) -> Alert:
         held.account_id,
         held.username,
         "status",
-        "unreadable",
+        UNREADABLE,
         held.status_since,
         error.what,
         None,

@@ -13,6 +13,7 @@ from storykeep.accounts.alerts import Alert, due, lost_token, told, urgency
 from storykeep.accounts.connections import Held, held, mark
 from storykeep.accounts.inspection import Opened, inspections
 from storykeep.accounts.renewal import renewed, returned
+from storykeep.accounts.snooze import awake, snoozed
 from storykeep.accounts.states import AFTER_REFUSAL, FINAL, Reason
 from storykeep.accounts.vault import Vault
 from storykeep.accounts.verdict import judge, learned, should_inspect, should_renew
@@ -45,6 +46,7 @@ def check_tokens(
             troubles.append(_out_of_reach(flavour, client, len(mine), errors))
     already = told(conn)
     alerts = [alert for alert in lost if alert.key not in already] + due(held(conn), clock(), already)
+    alerts = awake(alerts, snoozed(conn, clock()))
     conn.commit()
     for trouble in troubles:
         if not alerts:
@@ -53,8 +55,17 @@ def check_tokens(
     return sorted(alerts, key=urgency)
 
 
+def unreadable(connections: list[Held], vault: Vault) -> list[Alert]:
+    """An alert for each token that no key opens."""
+    return _open([one for one in connections if _is_watched(one)], vault)[1]
+
+
+def _is_watched(connection: Held) -> bool:
+    return connection.token_encrypted is not None and connection.state not in FINAL
+
+
 def _is_due(connection: Held, now: datetime) -> bool:
-    return connection.token_encrypted is not None and connection.state not in FINAL and should_inspect(connection, now)
+    return _is_watched(connection) and should_inspect(connection, now)
 
 
 def _open(connections: list[Held], vault: Vault) -> tuple[list[Opened], list[Alert]]:

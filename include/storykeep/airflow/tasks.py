@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -21,6 +22,8 @@ from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
+
+MOST_ALERT_TASKS = 50
 
 
 def capture_shard(shard: int) -> dict[str, int]:
@@ -129,13 +132,53 @@ def publish(as_of: str, watermarks: dict[str, int]) -> dict[str, int]:
     return dict(run.counts)
 
 
-def check_tokens() -> None:
-    """Inspect and refresh every token; fail when there is something that was not told yet."""
-    from storykeep.accounts.watch import watch_tokens
+def check_tokens() -> list[dict[str, str]]:
+    """Inspect and refresh every token; returns the accounts in trouble that nobody was told of, the worst first.
+
+    They are at most as many as get a task of their own.
+    """
+    from storykeep.accounts.watch import check
 
     settings = deployment()
     with connect(settings.warehouse, "storykeep_ingest") as conn:
-        watch_tokens(conn, settings, system_clock)
+        alerts = check(conn, settings, system_clock, f"{_run_id()}/tokens")
+    handles = {alert.account_id: f"@{alert.username}" for alert in alerts}
+    if len(handles) > MOST_ALERT_TASKS:
+        log.warning("%d more accounts get no task of their own: see tell", len(handles) - MOST_ALERT_TASKS)
+    return [{"account_id": one, "handle": handle} for one, handle in handles.items()][:MOST_ALERT_TASKS]
+
+
+def alert(account: dict[str, str]) -> None:
+    """Fail with what is to be told of one account, if that was not told yet."""
+    from storykeep.accounts.watch import raise_untold
+
+    settings = deployment()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        raise_untold(conn, settings, system_clock, account["account_id"])
+
+
+def notify() -> dict[str, int]:
+    """Send each channel's digests; returns how many. Fails when a channel did not take one."""
+    from storykeep.accounts.notify import notify
+    from storykeep.accounts.watch import standing
+    from storykeep.airflow.notifier import deliver
+
+    settings = deployment()
+    if not settings.alert_connections:
+        raise AirflowSkipException("STORYKEEP_ALERT_CONNECTIONS names no channel: this run is the telling")
+    send = partial(deliver, alert_to=settings.alert_to)
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        alerts = standing(conn, settings, system_clock())
+        return {"digests": notify(conn, settings.alert_connections, alerts, send, system_clock)}
+
+
+def tell() -> None:
+    """Log and record what is to be told; fail when there was anything, or when another task of this run failed."""
+    from storykeep.accounts.watch import conclude
+
+    settings = deployment()
+    with connect(settings.warehouse, "storykeep_ingest") as conn:
+        conclude(conn, settings, system_clock, f"{_run_id()}/tokens")
 
 
 def check_rebuild() -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Reads a campaigns file: YAML to checked brands and campaigns, and a clear fault for everything that will not do."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from storykeep.clock import parse_time
 from storykeep.errors import StorykeepError
+
+ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 
 def _fault(what: str, remedy: str) -> PydanticCustomError:
@@ -49,6 +52,12 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text.strip()):
+        raise _fault(f"{text!r} is no e-mail address", "write one, such as ida@brand.example, or leave it out")
+    return text.strip()
+
+
 def _handle(username: str) -> str:
     return username.strip().removeprefix("@").lower()
 
@@ -78,12 +87,13 @@ class _Part(BaseModel):
 
 
 class Brand(_Part):
-    """Who pays for campaigns. Days are cut in its time zone."""
+    """Who pays for campaigns. Days are cut in its time zone; `contact` is told of the trouble of its creators."""
 
     brand_id: Text
     name: Text
     time_zone: Annotated[str, AfterValidator(_time_zone)]
     currency: Currency
+    contact: Annotated[str, AfterValidator(_address)] | None = None
 
 
 class Rule(_Part):

@@ -122,10 +122,11 @@ def _not_one(where: str, handle: str, accounts: int) -> StorykeepError:
 def _keep_brand(conn: psycopg.Connection, brand: Brand) -> int:
     return conn.execute(
         """
-        insert into app.brands as brands (brand_id, name, time_zone, currency)
-        values (%(brand_id)s, %(name)s, %(time_zone)s, %(currency)s)
+        insert into app.brands as brands (brand_id, name, time_zone, currency, contact)
+        values (%(brand_id)s, %(name)s, %(time_zone)s, %(currency)s, %(contact)s)
         on conflict (brand_id) do update
-        set name = excluded.name, time_zone = excluded.time_zone, currency = excluded.currency
+        set name = excluded.name, time_zone = excluded.time_zone, currency = excluded.currency,
+            contact = excluded.contact
         where brands is distinct from excluded
         """,
         brand.model_dump(),

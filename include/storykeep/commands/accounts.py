@@ -1,22 +1,17 @@
 """`storykeep accounts`: creators' accounts and their connections."""
 
-import getpass
 import logging
-import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from storykeep.clock import system_clock
-from storykeep.commands.options import warehouse
+from storykeep.commands.options import By, login, warehouse
 from storykeep.commands.screen import console, show_import, show_rows
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
 accounts = typer.Typer(no_args_is_help=True, help="Creators' accounts and their connections.")
-
-By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; default: your login.")]
 
 
 @accounts.command("import")
@@ -124,7 +119,7 @@ def _set_mode(username: str, mode: str, by: str | None) -> None:
     settings = Settings.from_env()
     with warehouse(settings, "storykeep_ingest") as conn:
         account_id = find_account(conn, username)
-        is_new = set_mode(conn, account_id, Mode(mode), by or _login(), system_clock())
+        is_new = set_mode(conn, account_id, Mode(mode), by or login(), system_clock())
     if mode != Mode.AUTOMATIC:
         _leave_alone(settings, account_id)
     console.print(f"{username} is {mode}" if is_new else f"{username} was {mode} before", markup=False)
@@ -135,10 +130,3 @@ def _leave_alone(settings: Settings, account_id: str) -> None:
     from storykeep.capture.outage import snapshot, spool
 
     snapshot.forget(spool.folder(settings), account_id)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"

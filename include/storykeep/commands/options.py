@@ -1,5 +1,7 @@
 """What several commands are told or open in the same way."""
 
+import getpass
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,16 @@ def time_of(text: str) -> datetime:
 
 
 At = Annotated[datetime | None, typer.Option(parser=time_of, metavar="TIME", help="Do it as of this time (UTC).")]
+
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; default: your login.")]
+
+
+def login() -> str:
+    """Who types the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

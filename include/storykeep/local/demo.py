@@ -192,12 +192,17 @@ def _ended(airflow: AirflowApi, dag_id: str, at_least: int) -> list[dict[str, An
 
 
 def _check_watch(airflow: AirflowApi, run: dict[str, Any], alerts: set[str]) -> list[str]:
-    """watch_tokens has to fail, and to name just these accounts."""
-    log = airflow.log("watch_tokens", run["dag_run_id"], "check_tokens")
-    told = [line for line in log.splitlines() if ("@" in line and "left" in line) or "no end known" in line]
+    """watch_tokens has to fail, with a task for just these accounts."""
+    log = airflow.log("watch_tokens", run["dag_run_id"], "tell")
+    told = [line for line in log.splitlines() if "@" in line and ("left; " in line or "no end known; " in line)]
     for line in dict.fromkeys(line.partition("@")[2] for line in told):
         _say(f"watch_tokens: @{line}")
-    named = {line.partition("@")[2].partition(":")[0] for line in told}
+    tasks = airflow.task_instances("watch_tokens", run["dag_run_id"])
+    named = {
+        str(task["rendered_map_index"]).removeprefix("@")
+        for task in tasks
+        if (task["task_id"], task["state"]) == ("alert", "failed")
+    }
     if run["state"] != "failed" or named != alerts:
         return [f"watch_tokens ended as {run['state']} naming {sorted(named)}, not {sorted(alerts)}"]
     _say(f"watch_tokens failed as it should, for {len(alerts)} accounts")

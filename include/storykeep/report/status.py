@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from storykeep.accounts.modes import Mode, resting
+from storykeep.accounts.snooze import Snooze, snoozed
 from storykeep.accounts.states import TROUBLE, State
 from storykeep.capture import skew
 from storykeep.capture.outage.spool import NOTHING, Waiting
@@ -82,6 +83,7 @@ class Status:
     resting: Mapping[Mode, int] = field(default_factory=dict)
     skews: tuple[str, ...] = ()
     spool: Waiting = NOTHING
+    snoozes: tuple[Snooze, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
@@ -112,6 +114,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta, spoo
             resting=Counter(resting(conn).values()),
             skews=_skews(conn),
             spool=spool,
+            snoozes=tuple(snoozed(conn, now).values()),
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -248,6 +251,10 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
     if status.resting:
         counts = ", ".join(f"{count:,} {mode}" for mode, count in sorted(status.resting.items()))
         yield "not automatic", f"{counts}; see: storykeep accounts list"
+    if status.snoozes:
+        asleep = ", ".join(f"@{one.username} until {one.until_at:%Y-%m-%d}" for one in status.snoozes[:MOST_ROWS])
+        more = len(status.snoozes) - MOST_ROWS
+        yield "snoozed alerts", asleep + (f" and {more:,} more" if more > 0 else "")
     yield "last build", _run(status.last_build, status.now)
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
     if status.spool.files or status.spool.damaged:

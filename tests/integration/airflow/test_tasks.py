@@ -1,14 +1,13 @@
 """What the tasks of the capture DAGs write down and how the last of them judges it; whose turn a build task has."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from tests.dags.airflow_library import airflow_library as airflow_library
+from tests.integration.airflow.conftest import RUN_ID
 
 from storykeep.accounts.registry import import_accounts
 from storykeep.accounts.rows import COLUMNS
@@ -25,29 +24,6 @@ pytestmark = pytest.mark.integration
 
 AS_OF = "2026-11-05T12:00:00+00:00"
 BEFORE = "2026-11-05T11:55:00+00:00"
-RUN_ID = "scheduled__2026-11-05T12:00:00+00:00"
-
-
-@pytest.fixture
-def tasks(airflow_library: None, warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The calls that tasks make, within a run of the DAG with two shards."""
-    from airflow.sdk.execution_time.context import set_current_context
-
-    from storykeep.airflow import tasks
-
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri(warehouse.warehouse))
-    monkeypatch.setenv("STORYKEEP_TOKEN_KEYS", warehouse.token_keys[0].get_secret_value())
-    monkeypatch.setenv("STORYKEEP_SHARDS", "2")
-    monkeypatch.setenv("STORYKEEP_WORK_DIR", str(warehouse.work_dir))
-    with set_current_context({"run_id": RUN_ID}):  # type: ignore[typeddict-item]
-        yield tasks
-
-
-@pytest.fixture
-def conn(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(warehouse.warehouse, "storykeep_ingest") as connection:
-        connection.autocommit = True
-        yield connection
 
 
 def test_each_shard_writes_its_run_down_and_the_summary_is_content(tasks: Any, conn: psycopg.Connection) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FILE = """
 brands:
-  - {brand_id: lumen, name: Lumen Skin, time_zone: Europe/Berlin, currency: EUR}
+  - {brand_id: lumen, name: Lumen Skin, time_zone: Europe/Berlin, currency: EUR, contact: ida@lumen.example}
 campaigns:
   - campaign_id: glow
     brand_id: lumen
@@ -70,6 +70,7 @@ def test_imports_brands_campaigns_rules_and_participants(conn: psycopg.Connectio
     assert campaign.starts_at == datetime(2026, 10, 31, 23, tzinfo=UTC)
     assert campaign.rules == ["#glowweek", "@lumen.skin"]
     assert campaign.participants == 2
+    assert conn.execute("select contact from app.brands").fetchall() == [("ida@lumen.example",)]
     valid_from = conn.execute(
         "select valid_from from app.campaign_participants where account_id = %s", [account_id_of("1002")]
     ).fetchone()
@@ -95,6 +96,7 @@ def test_an_import_is_committed(conn: psycopg.Connection, path: Path, warehouse:
     [
         ("cost: 3200", "cost: 3300"),
         ("name: Glow Week", "name: Glow Days"),
+        ("contact: ida@", "contact: bo@"),
         ('      - {kind: hashtag, value: "#GlowWeek"}\n', ""),
         ("{username: omar, from: 2026-11-03T", "{username: omar, from: 2026-11-04T"),
         ("to: 2026-11-08T00:00:00Z}\n      - {username: omar", "to: 2026-11-07T00:00:00Z}\n      - {username: omar"),
@@ -113,7 +115,7 @@ def test_a_changed_file_changes_what_it_says(conn: psycopg.Connection, path: Pat
 def test_unknown_participants_and_brands_are_named_and_nothing_goes_in(conn: psycopg.Connection, path: Path) -> None:
     rewrite(path, "{username: omar", "{username: nobody")
     rewrite(path, "    brand_id: lumen", "    brand_id: lumi")
-    rewrite(path, "currency: EUR}", "currency: euro}")
+    rewrite(path, "currency: EUR, contact", "currency: euro, contact")
     result = import_campaigns(conn, path)
     assert result.changed == 0
     assert {fault.where: fault.what for fault in result.faults} == {

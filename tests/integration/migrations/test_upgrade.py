@@ -27,6 +27,8 @@ APPEND_ONLY = (
     "app.purged_stories",
     "app.capture_modes",
     "app.consents",
+    "app.snoozes",
+    "app.notifications",
 )
 
 

@@ -147,6 +147,19 @@ def test_all_faults_are_told_at_once(read: Reader) -> None:
     assert document.brand_ids == {"a", "b"}
 
 
+@pytest.mark.parametrize("contact", ["ida@lumen.example", "", "ida", "ida@lumen, bo@lumen", "Ida <ida@lumen.example>"])
+def test_a_brands_contact_is_one_e_mail_address_or_nobody(read: Reader, contact: str) -> None:
+    document = read.text(
+        f"brands: [{{brand_id: a, name: A, time_zone: UTC, currency: EUR, contact: {contact!r}}}]\ncampaigns: []"
+    )
+    if contact == "ida@lumen.example":
+        assert [brand.contact for brand in document.brands.values()] == [contact]
+    else:
+        (fault,) = document.faults
+        assert fault.where == "campaigns.yaml: brand 'a': contact"
+        assert "is no e-mail address" in fault.what
+
+
 @pytest.mark.parametrize("content", ["", "- a", "brands: {}\ncampaigns: 3", "brand: []", "x: [", "brands: 7"])
 def test_another_shape_is_refused(read: Reader, content: str) -> None:
     with pytest.raises(StorykeepError) as told:

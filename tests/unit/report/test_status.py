@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from storykeep.accounts.modes import Mode
+from storykeep.accounts.snooze import Snooze
 from storykeep.capture.outage.spool import Waiting
 from storykeep.report.status import BlockedPool, LastRun, Status, Trouble, render_status
 
@@ -113,6 +114,13 @@ def test_a_new_warehouse_says_what_comes_first() -> None:
 def test_accounts_that_are_not_automatic_are_counted_by_mode() -> None:
     assert "not automatic" not in printed(STATUS)
     assert "2 manual, 1 paused" in printed(replace(STATUS, resting={Mode.PAUSED: 1, Mode.MANUAL: 2}))
+
+
+def test_whose_alerts_are_snoozed_is_named_and_until_when() -> None:
+    assert "snoozed" not in printed(STATUS)
+    many = tuple(Snooze(f"acc_{one}", f"star{one}", NOW, NOW + timedelta(days=3), "ida") for one in range(12))
+    assert f"@star0 until {NOW + timedelta(days=3):%Y-%m-%d}" in printed(replace(STATUS, snoozes=many))
+    assert "and 2 more" in " ".join(printed(replace(STATUS, snoozes=many)).split())
 
 
 def test_many_troubles_are_cut_to_a_screen() -> None:
