@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from pydantic import SecretStr
 
@@ -23,6 +24,9 @@ TEMPLATE = "warehouse"
 # A token of the sandbox's, the token of one of its apps, and the secrets of the apps that tests make up.
 SECRET = re.compile(r"(EAA|IGAA)sbx[up][0-9a-f]{46}|\b\d{15}\|[0-9a-f]{32}\b|canary-app-secret|wrong-canary-secret")
 SPILLED = pytest.StashKey[set[str]]()
+# How long an example takes is a matter of what else the machine does.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
