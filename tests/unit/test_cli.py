@@ -20,6 +20,7 @@ COMMANDS = {
     "db backup",
     "db restore",
     "accounts import",
+    "accounts connect",
     "accounts list",
     "accounts disconnect",
     "accounts pause",

@@ -169,7 +169,7 @@ CONDITIONS: tuple[Condition, ...] = (
         State.NEEDS_ACTION,
         Reason.PROFILE_NOT_PAGE,
         "creator",
-        f"link the account to a Facebook Page of their own, not to a personal profile, then {CONNECT} and tick that Page",
+        f"link the account to a Facebook Page of their own instead of a profile, then {CONNECT} and tick that Page",
     ),
     Condition(
         State.NEEDS_ACTION,

@@ -16,16 +16,17 @@ create table app.sign_ins (
     expires_at timestamptz not null,
     taken_at timestamptz,
     ended_at timestamptz,
+    status text not null default 'connecting',
     reason text,
     detail text,
     check (begun_at < expires_at),
-    check (reason is null or ended_at is not null)
+    check ((status = 'connecting') = (ended_at is null))
 );
 comment on column app.sign_ins.state_hash is 'sha256 of 256 random bits';
 comment on column app.sign_ins.username is 'the handle that was invited; null where anybody may come';
 comment on column app.sign_ins.account_id is 'the account of that handle, where it is known';
 comment on column app.sign_ins.entry_point is 'where the link was shown, such as a brief or an e-mail';
-comment on column app.sign_ins.reason is 'why it failed; null with an end means that it connected somebody';
+comment on column app.sign_ins.status is 'connecting, connected, or the state that the failure stands for';
 create index on app.sign_ins (account_id, begun_at);
 create index on app.sign_ins (expires_at) where ended_at is null;
 
@@ -41,6 +42,7 @@ select
     expires_at,
     taken_at,
     ended_at,
+    status,
     reason,
     detail
 from app.sign_ins;
