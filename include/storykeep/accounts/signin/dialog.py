@@ -34,7 +34,9 @@ def check_redirect_uri(uri: str) -> None:
         parts = urlsplit(uri)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL)
         is_good = is_safe and bool(parts.hostname) and not parts.fragment and uri.isprintable() and " " not in uri
-        is_good = is_good and not parts.username and not set(_OURS) & parse_qs(parts.query).keys()
+        is_good = (
+            is_good and not parts.username and not set(_OURS) & parse_qs(parts.query, keep_blank_values=True).keys()
+        )
     except ValueError:
         is_good = False
     if not is_good:
