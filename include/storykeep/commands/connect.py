@@ -1,7 +1,7 @@
 """`storykeep accounts connect`: a sign-in in a terminal."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import psycopg
@@ -14,6 +14,7 @@ from storykeep.settings import FLAVOURS, Flavour, Settings
 from storykeep.warehouse import connect
 
 if TYPE_CHECKING:
+    from storykeep.accounts.signin.attempts import Invitation
     from storykeep.accounts.signin.discovery import Found
     from storykeep.accounts.signin.flow import Arrival
 
@@ -42,6 +43,7 @@ def accounts_connect(
     Prints the address to open. The address of the page on which the browser ends is asked for, or given as --callback
     to a second run. It need not be a page that exists.
     """
+    from storykeep.accounts.signin.attempts import Invitation
     from storykeep.accounts.signin.flow import arrive, connect_chosen
     from storykeep.accounts.vault import Vault
     from storykeep.graph.client import open_clients
@@ -51,15 +53,24 @@ def accounts_connect(
     with connect(settings.warehouse, "storykeep_ingest") as conn:
         expected = None
         if callback is None:
-            invitation = (username, redirect_uri, text_version, usage_rights, brand)
-            expected, callback = _back_from(conn, settings, _flavour(flavour), *invitation)
-        arrival = arrive(conn, open_clients(settings), callback, system_clock(), expected=expected)
+            invitation = Invitation(
+                login_flavour=_flavour(flavour),
+                redirect_uri=redirect_uri,
+                username=username,
+                entry_point="terminal",
+                brand_id=brand,
+                text_version=text_version,
+                usage_rights=usage_rights,
+            )
+            expected, callback = _sent_out(conn, settings, invitation)
+        clients = open_clients(settings)
+        arrival = arrive(conn, clients, callback, system_clock(), expected=expected, invited=username)
         _show(arrival)
         handles = [handle.removeprefix("@").lower() for handle in choose or ()]
         chosen, confirmed = _chosen(arrival, handles, every)
         done = connect_chosen(conn, vault, arrival, chosen, system_clock(), confirmed=confirmed)
     for one in done:
-        console.print(f"@{one.username}: {one.outcome} as {one.status}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"@{one.username}: {one.outcome} as {one.status}{f' ({one.reason})' if one.reason else ''}")
 
 
 def _flavour(text: str) -> Flavour:
@@ -69,34 +80,14 @@ def _flavour(text: str) -> Flavour:
     raise StorykeepError(f"{text!r} is no login flavour", where="--flavour", remedy=" or ".join(FLAVOURS))
 
 
-def _back_from(
-    conn: psycopg.Connection,
-    settings: Settings,
-    flavour: Flavour,
-    username: str | None,
-    redirect_uri: str,
-    text_version: str | None,
-    usage_rights: str | None,
-    brand: str | None,
-) -> tuple[int, str]:
-    """Begin a sign-in, show its link and wait for the address at which it ends, which is not echoed: it has a code."""
-    from storykeep.accounts.signin.attempts import LIFE, Invitation
+def _sent_out(conn: psycopg.Connection, settings: Settings, invitation: "Invitation") -> tuple[int, str]:
+    """Show the link and wait for the address at which the dialog ends, which is not echoed: it holds a code."""
+    from storykeep.accounts.signin.attempts import LIFE
     from storykeep.accounts.signin.flow import start
 
-    invitation = Invitation(
-        login_flavour=flavour,
-        redirect_uri=redirect_uri,
-        username=username,
-        entry_point="terminal",
-        brand_id=brand,
-        text_version=text_version,
-        usage_rights=usage_rights,
-    )
-    now: datetime = system_clock()
-    started = start(conn, settings.graph(flavour), invitation, now)
-    minutes = int(LIFE.total_seconds() // 60)
-    console.print(f"open this address within {minutes} minutes, signed in as the creator:", soft_wrap=True)
-    console.print(started.url, markup=False, highlight=False, soft_wrap=True)
+    started = start(conn, settings.graph(invitation.login_flavour), invitation, system_clock())
+    _say(f"open this address within {LIFE // timedelta(minutes=1)} minutes, signed in as the creator:")
+    _say(started.url)
     try:
         return started.sign_in_id, typer.prompt("address of the page on which it ended", hide_input=True, err=True)
     except typer.Abort:

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
@@ -87,17 +86,7 @@ def begin(
         "expires_at": now + LIFE,
     }
     try:
-        sign_in_id: int = _one(
-            conn,
-            """
-            insert into app.sign_ins (state_hash, login_flavour, account_id, username, redirect_uri, entry_point,
-                brand_id, text_version, usage_rights, begun_at, expires_at)
-            values (%(state_hash)s, %(login_flavour)s, %(account_id)s, %(username)s, %(redirect_uri)s, %(entry_point)s,
-                %(brand_id)s, %(text_version)s, %(usage_rights)s, %(now)s, %(expires_at)s)
-            returning sign_in_id
-            """,
-            row,
-        )
+        (sign_in_id,) = conn.execute(_BEGIN, row).fetchone() or (0,)
     except psycopg.errors.ForeignKeyViolation:
         conn.rollback()
         raise StorykeepError(
@@ -107,26 +96,28 @@ def begin(
     return sign_in_id, state
 
 
-def take(conn: psycopg.Connection, callback: Callback, now: datetime, *, expected: int | None = None) -> Attempt:
+def take(
+    conn: psycopg.Connection,
+    callback: Callback,
+    now: datetime,
+    *,
+    expected: int | None = None,
+    invited: str | None = None,
+) -> Attempt:
     """The attempt that a callback belongs to, whose state is used up by that, and commit.
 
-    Of two callbacks with one state, one gets it. `expected` is the attempt that this person began; another's state is
-    refused and stays good for whom it belongs to. Raises StorykeepError, and then nothing may be asked of the API.
+    Of two callbacks with one state, one gets it. `expected` is the attempt that this person began, `invited` the handle
+    that it has to be for: another's state is refused and stays good for whom it belongs to. Raises StorykeepError, and
+    then nothing may be asked of the API.
     """
-    with conn.cursor(row_factory=class_row(Attempt)) as cursor:
-        attempt = cursor.execute(
-            """
-            select sign_in_id, login_flavour, account_id, username, redirect_uri, text_version, usage_rights
-            from app.sign_ins
-            where state_hash = %s
-            """,
-            [_hash(callback.state)],
-        ).fetchone()
+    attempt = _attempt_of(conn, callback.state)
     if attempt is None or expected not in (None, attempt.sign_in_id):
-        conn.commit()
         raise StorykeepError("its state belongs to no sign-in that was begun here", where="callback", remedy=AGAIN)
+    if invited is not None and _handle(invited) != attempt.username:
+        raise StorykeepError(
+            f"the sign-in of this callback was begun for {attempt.label}", where=invited, remedy="name the same account"
+        )
     if not leads_to(callback, attempt.redirect_uri):
-        conn.commit()
         raise StorykeepError(
             f"it did not arrive at {attempt.redirect_uri}", where=attempt.label, remedy="trust no other address"
         )
@@ -197,6 +188,20 @@ def tries(conn: psycopg.Connection, account_id: str) -> Tries | None:
     return Tries(count, begun_at, State(status), Reason(reason) if reason else None, detail)
 
 
+def _attempt_of(conn: psycopg.Connection, state: SecretStr) -> Attempt | None:
+    with conn.cursor(row_factory=class_row(Attempt)) as cursor:
+        found = cursor.execute(
+            """
+            select sign_in_id, login_flavour, account_id, username, redirect_uri, text_version, usage_rights
+            from app.sign_ins
+            where state_hash = %s
+            """,
+            [_hash(state)],
+        ).fetchone()
+    conn.commit()
+    return found
+
+
 def _handle(username: str | None) -> str | None:
     if username is None:
         return None
@@ -214,10 +219,14 @@ def _account_of(conn: psycopg.Connection, handle: str) -> str | None:
     return found[0][0] if len(found) == 1 else None
 
 
-def _one(conn: psycopg.Connection, query: str, values: dict[str, Any]) -> Any:
-    row = conn.execute(query, values).fetchone()
-    return row[0] if row else None
-
-
 def _hash(state: SecretStr) -> str:
     return hashlib.sha256(state.get_secret_value().encode()).hexdigest()
+
+
+_BEGIN = """
+    insert into app.sign_ins (state_hash, login_flavour, account_id, username, redirect_uri, entry_point, brand_id,
+        text_version, usage_rights, begun_at, expires_at)
+    values (%(state_hash)s, %(login_flavour)s, %(account_id)s, %(username)s, %(redirect_uri)s, %(entry_point)s,
+        %(brand_id)s, %(text_version)s, %(usage_rights)s, %(now)s, %(expires_at)s)
+    returning sign_in_id
+"""

@@ -71,14 +71,16 @@ def arrive(
     now: datetime,
     *,
     expected: int | None = None,
+    invited: str | None = None,
 ) -> Arrival:
     """Take the address at which a browser came back, and find out what the sign-in is worth.
 
-    `expected` is the attempt that this very person began. Raises StorykeepError for an address that is of no living
-    attempt, and SignInError, which is written down, when there is nothing to connect.
+    `expected` is the attempt that this very person began, `invited` the handle that it has to be for. Raises
+    StorykeepError for an address that is of no living attempt, and SignInError, which is written down, when there is
+    nothing to connect.
     """
     callback = read_callback(address)
-    attempt = take(conn, callback, now, expected=expected)
+    attempt = take(conn, callback, now, expected=expected, invited=invited)
     try:
         client = _client(clients, attempt.login_flavour)
         if callback.code is None:
