@@ -160,3 +160,20 @@ def test_a_facebook_token_is_inspected_through_debug_token() -> None:
 def test_an_api_that_cannot_say_does_not_make_a_token_dead() -> None:
     with pytest.raises(TransientError):
         inspect(answering(envelope(2), "instagram", 500).client, TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("granular", "ticked"),
+    [
+        (
+            [{"scope": "pages_show_list", "target_ids": ["9"]}, {"scope": "instagram_basic", "target_ids": ["1"]}],
+            ("1",),
+        ),
+        ([{"scope": "instagram_basic"}], ()),
+        (None, ()),
+        (["instagram_basic", {"scope": "instagram_basic", "target_ids": 7}], ()),
+    ],
+)
+def test_the_accounts_that_were_ticked_are_told_where_the_api_names_them(granular: Any, ticked: Any) -> None:
+    body = {"data": {"is_valid": True, "granular_scopes": granular}}
+    assert debug_token(answering(body).client, TOKEN).instagram_targets == ticked
