@@ -11,6 +11,8 @@ from storykeep.accounts.signin.attempts import LIFE, take, tries
 from storykeep.accounts.signin.dialog import read_callback
 from storykeep.accounts.signin.trouble import SignInError
 from storykeep.accounts.states import Reason, State
+from storykeep.accounts.watch import watch_tokens
+from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.warehouse import connect
 
@@ -74,6 +76,14 @@ def test_a_state_lives_for_minutes_and_then_was_abandoned(scene: Scene) -> None:
     assert tried is not None
     assert (tried.count, tried.status, tried.reason) == (1, State.NEEDS_ACTION, Reason.FLOW_ABANDONED)
     refused(scene, address, "more than 15 minutes ago")
+
+
+def test_the_token_watch_ends_what_was_abandoned(scene: Scene) -> None:
+    scene.invite("facebook")
+    watch_tokens(scene.conn, scene.settings, fixed_clock(scene.now + LIFE - timedelta(seconds=1)))
+    assert scene.one("select status from app.sign_ins") == "connecting"
+    watch_tokens(scene.conn, scene.settings, fixed_clock(scene.now + LIFE))
+    assert scene.one("select status, reason from app.sign_ins") == ("needs_action", "flow_abandoned")
 
 
 def test_who_comes_in_the_last_second_is_in_time(scene: Scene) -> None:
