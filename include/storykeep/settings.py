@@ -167,14 +167,15 @@ class Settings:
                 where=_variable(name),
                 remedy="set login to the app id and password to the app secret",
             )
+        base_url = _base_url(name, conn, GRAPH_HOSTS[flavour])
         return GraphSettings(
             flavour=flavour,
-            base_url=_base_url(name, conn, GRAPH_HOSTS[flavour]),
+            base_url=base_url,
             version=str(conn.extra.get("version", GRAPH_VERSION)),
             app_id=conn.login,
             app_secret=conn.password,
-            dialog_url=str(conn.extra.get("dialog_url", DIALOG_URLS[flavour])),
-            token_url=str(conn.extra.get("token_url", TOKEN_URLS[flavour])),
+            dialog_url=_helper_url(conn, "dialog_url", base_url, GRAPH_HOSTS[flavour], DIALOG_URLS[flavour]),
+            token_url=_helper_url(conn, "token_url", base_url, GRAPH_HOSTS[flavour], TOKEN_URLS[flavour]),
         )
 
     def _connection(self, name: str) -> Connection:
@@ -268,6 +269,11 @@ def _base_url(name: str, conn: Connection, default: str) -> str:
             "host is not an http or https address", where=_variable(name), remedy=f"write it like {default}"
         )
     return f"{url}:{conn.port}" if conn.port and not has_port else url
+
+
+def _helper_url(conn: Connection, name: str, base_url: str, host: str, url: str) -> str:
+    """Where the sign-in has a step: as told, or where Meta has it; another host than Meta's has its own."""
+    return str(conn.extra.get(name) or (url if base_url == host else f"{base_url}{urlsplit(url).path}"))
 
 
 def _listed(text: str) -> tuple[str, ...]:

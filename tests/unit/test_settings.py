@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from storykeep.errors import StorykeepError
-from storykeep.settings import GRAPH_HOSTS, GRAPH_VERSION, Keep, Settings, parse_connection
+from storykeep.settings import (
+    DIALOG_URLS,
+    FLAVOURS,
+    GRAPH_HOSTS,
+    GRAPH_VERSION,
+    TOKEN_URLS,
+    Flavour,
+    GraphSettings,
+    Keep,
+    Settings,
+    parse_connection,
+)
 
 SECRET = "marker-s3cr3t"
 WAREHOUSE = f"postgres://warehouse:{SECRET}@db.example:5433/warehouse"
@@ -111,6 +122,19 @@ def test_an_app_may_have_other_addresses() -> None:
     extra = '{"version": "v27.0", "dialog_url": "http://d", "token_url": "http://t"}'
     api = graph(f'{{"login": "1", "password": "s", "extra": {extra}}}').graph("facebook")
     assert (api.version, api.dialog_url, api.token_url) == ("v27.0", "http://d", "http://t")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_another_host_than_metas_has_a_sign_in_of_its_own(flavour: Flavour) -> None:
+    def at(host: str) -> GraphSettings:
+        app = f'{{"host": "{host}", "login": "1", "password": "s"}}'
+        return told(**{f"AIRFLOW_CONN_GRAPH_{flavour.upper()}": app}).graph(flavour)
+
+    other, metas = at("http://127.0.0.1:8001"), at(GRAPH_HOSTS[flavour])
+    paths = {"facebook": ("/v26.0/dialog/oauth", "/v26.0/oauth/access_token")}
+    dialog, token = paths.get(flavour, ("/oauth/authorize", "/oauth/access_token"))
+    assert (other.dialog_url, other.token_url) == (f"http://127.0.0.1:8001{dialog}", f"http://127.0.0.1:8001{token}")
+    assert (metas.dialog_url, metas.token_url) == (DIALOG_URLS[flavour], TOKEN_URLS[flavour])
 
 
 @pytest.mark.parametrize(

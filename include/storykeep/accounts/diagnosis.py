@@ -3,7 +3,7 @@
 Nothing is changed, save that a rate-limit pool which says that it is full is left to rest.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,19 +135,24 @@ def _page(case: _Case) -> Finding:
     found = pages(case.client, case.token)
     linked = next((page for page in found if page.ig_user_id == case.one.ig_user_id), None)
     if linked is None:
-        return _trouble("Facebook Page", State.NEEDS_ACTION, _unlinked(found), _named(found))
+        return _trouble("Facebook Page", State.NEEDS_ACTION, unlinked(found), named(found))
     if not ANALYZE & set(linked.tasks):
-        return _trouble("Facebook Page", State.NEEDS_ACTION, Reason.INSUFFICIENT_PAGE_ROLE, _named([linked]))
-    return Finding("Facebook Page", True, f"linked to {_named([linked])}, whose insights the person may see")
+        return _trouble("Facebook Page", State.NEEDS_ACTION, Reason.INSUFFICIENT_PAGE_ROLE, named([linked]))
+    return Finding("Facebook Page", True, f"linked to {named([linked])}, whose insights the person may see")
 
 
-def _unlinked(found: list[Page]) -> Reason:
+def unlinked(found: Sequence[Page], ticked: Collection[str] = ()) -> Reason:
+    """Why no Page among those that a person shows leads to the account.
+
+    `ticked` are the Instagram accounts that the person let the app see: without any Page, they hang on a profile.
+    """
     if not found:
-        return Reason.NO_PAGE
+        return Reason.PROFILE_NOT_PAGE if ticked else Reason.NO_PAGE
     return Reason.WRONG_FACEBOOK_ACCOUNT if any(page.ig_user_id for page in found) else Reason.PAGE_NOT_LINKED
 
 
-def _named(found: list[Page]) -> str:
+def named(found: Sequence[Page]) -> str:
+    """The Pages by name and id, the first few of many."""
     shown = ", ".join(f"{page.name or 'a Page'} ({page.page_id})" for page in found[:5])
     return shown if len(found) <= 5 else f"{shown} and {len(found) - 5} more"
 

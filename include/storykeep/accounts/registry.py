@@ -18,6 +18,7 @@ from storykeep.accounts.connections import react as react
 from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.pools import pools_of
 from storykeep.accounts.rows import AccountRow, read_accounts
+from storykeep.accounts.signin.consent import Consent, keep_consent, token_hash
 from storykeep.accounts.states import CAPTURED, GOODBYE, TROUBLE, State, condition
 from storykeep.accounts.vault import Vault
 from storykeep.errors import StorykeepError
@@ -100,13 +101,17 @@ def import_accounts(conn: psycopg.Connection, vault: Vault, source: Path | str, 
 
 
 def list_accounts(conn: psycopg.Connection) -> list[Listed]:
-    """Every account with the state of its connection, in the order of handles."""
+    """Every account with the state of its connection, in the order of handles.
+
+    One that was never connected shows what came of its last sign-in.
+    """
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
         return cursor.execute(
             """
-            select accounts.account_id, username, ig_user_id, creators.name as creator, login_flavour,
-                coalesce(status, %s) as status, reason, coalesce(mode, %s) as mode, connected_at, token_expires_at,
-                data_access_expires_at
+            select accounts.account_id, accounts.username, ig_user_id, creators.name as creator, login_flavour,
+                coalesce(connections.status, nullif(attempt.status, %s), %s) as status,
+                case when connections.status is null then attempt.reason else connections.reason end as reason,
+                coalesce(mode, %s) as mode, connected_at, token_expires_at, data_access_expires_at
             from app.accounts
             join app.creators using (creator_id)
             left join app.connections using (account_id)
@@ -115,9 +120,14 @@ def list_accounts(conn: psycopg.Connection) -> list[Listed]:
                 where capture_modes.account_id = accounts.account_id
                 order by since desc limit 1
             ) as wished on true
-            order by username, account_id
+            left join lateral (
+                select status, reason from app.sign_ins
+                where sign_ins.account_id = accounts.account_id
+                order by begun_at desc, sign_in_id desc limit 1
+            ) as attempt on true
+            order by accounts.username, accounts.account_id
             """,
-            [State.NOT_TRACKED.value, Mode.AUTOMATIC.value],
+            [State.CONNECTED.value, State.NOT_TRACKED.value, Mode.AUTOMATIC.value],
         ).fetchall()
 
 
@@ -243,26 +253,42 @@ def _opened(vault: Vault, one: Held, token_encrypted: bytes) -> Connection:
 
 
 def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime) -> Outcome:
-    account_id = _keep_account(conn, row, now)
+    account_id = keep_account(conn, row.ig_user_id, row.username, now, creator=row.creator)
     known = conn.execute(
         "select token_hash, status from app.connections where account_id = %s for update", [account_id]
     ).fetchone()
     if row.token is None:
         return "unchanged" if known else "not tracked"
-    if known and known[0] == _hash(row.token.get_secret_value()):
+    if known and known[0] == token_hash(row.token):
         # Who said goodbye stays so until the creator consents anew, which brings another token.
         return "still disconnected" if known[1] in GOODBYE else "unchanged"
-    _connect(conn, vault, account_id, row, row.token, now)
-    outcome: Outcome = "reconnected" if known else "connected"
-    _append_event(conn, account_id, now, outcome, State.CONNECTED)
-    return outcome
+    return keep_consent(conn, vault, account_id, _consent(row, row.token), now)
 
 
-def _keep_account(conn: psycopg.Connection, row: AccountRow, now: datetime) -> str:
-    """Insert or update the account. A row that names no creator leaves a known one as it is."""
-    account_id = account_id_of(row.ig_user_id)
+def _consent(row: AccountRow, token: SecretStr) -> Consent:
+    return Consent(
+        source="import",
+        login_flavour=row.login_flavour,
+        token=token,
+        token_expires_at=row.token_expires_at,
+        data_access_expires_at=row.data_access_expires_at,
+        page_id=row.page_id,
+        page_token=row.page_token,
+        text_version=row.consent_text_version,
+        usage_rights=row.usage_rights,
+    )
+
+
+def keep_account(
+    conn: psycopg.Connection, ig_user_id: str, username: str, now: datetime, *, creator: str | None = None
+) -> str:
+    """Insert or update the account, and return its id. Where no creator is named, a known one stays as it is.
+
+    Does not commit.
+    """
+    account_id = account_id_of(ig_user_id)
     known = conn.execute("select creator_id from app.accounts where account_id = %s", [account_id]).fetchone()
-    creator_id = known[0] if known and not row.creator else _keep_creator(conn, row.creator or row.username)
+    creator_id = known[0] if known and not creator else _keep_creator(conn, creator or username)
     conn.execute(
         """
         insert into app.accounts (account_id, creator_id, ig_user_id, username, added_at)
@@ -271,7 +297,7 @@ def _keep_account(conn: psycopg.Connection, row: AccountRow, now: datetime) -> s
         set username = excluded.username, creator_id = excluded.creator_id
         where (accounts.username, accounts.creator_id) is distinct from (excluded.username, excluded.creator_id)
         """,
-        [account_id, creator_id, row.ig_user_id, row.username, now],
+        [account_id, creator_id, ig_user_id, username, now],
     )
     return account_id
 
@@ -282,49 +308,6 @@ def _keep_creator(conn: psycopg.Connection, name: str) -> str:
         "insert into app.creators (creator_id, name) values (%s, %s) on conflict do nothing", [creator_id, name]
     )
     return creator_id
-
-
-def _connect(
-    conn: psycopg.Connection, vault: Vault, account_id: str, row: AccountRow, token: SecretStr, now: datetime
-) -> None:
-    """Write the connection with its new token. It counts as connected, whatever its clocks say: the API judges."""
-    conn.execute(
-        """
-        insert into app.connections (account_id, login_flavour, token_encrypted, token_hash, page_id,
-            page_token_encrypted, status, status_since, connected_at, token_expires_at, data_access_expires_at)
-        values (%(account_id)s, %(login_flavour)s, %(token)s, %(token_hash)s, %(page_id)s,
-            %(page_token)s, %(status)s, %(now)s, %(now)s, %(token_expires_at)s, %(data_access_expires_at)s)
-        on conflict (account_id) do update
-        set login_flavour = excluded.login_flavour,
-            token_encrypted = excluded.token_encrypted,
-            token_version = connections.token_version + 1,
-            previous_token_encrypted = null,
-            token_hash = excluded.token_hash,
-            page_id = excluded.page_id,
-            page_token_encrypted = excluded.page_token_encrypted,
-            scopes = null,
-            status = excluded.status,
-            reason = null,
-            status_since = excluded.status_since,
-            connected_at = excluded.connected_at,
-            token_issued_at = null,
-            token_expires_at = excluded.token_expires_at,
-            data_access_expires_at = excluded.data_access_expires_at,
-            inspected_at = null
-        """,
-        {
-            "account_id": account_id,
-            "login_flavour": row.login_flavour,
-            "token": vault.lock(token),
-            "token_hash": _hash(token.get_secret_value()),
-            "page_id": row.page_id,
-            "page_token": vault.lock(row.page_token) if row.page_token else None,
-            "status": State.CONNECTED.value,
-            "now": now,
-            "token_expires_at": row.token_expires_at,
-            "data_access_expires_at": row.data_access_expires_at,
-        },
-    )
 
 
 def _append_event(conn: psycopg.Connection, account_id: str, at: datetime, kind: str, state: State) -> None:

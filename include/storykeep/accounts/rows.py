@@ -24,7 +24,7 @@ COLUMNS = (
     "page_id",
     "page_access_token",
 )
-OPTIONAL = ("creator",)
+OPTIONAL = ("creator", "consent_text_version", "usage_rights")
 
 USERNAME = re.compile(r"[a-z0-9._]{1,30}")
 NUMERIC_ID = re.compile(r"[0-9]{1,25}")
@@ -45,6 +45,8 @@ class AccountRow:
     data_access_expires_at: datetime | None
     page_id: str | None
     page_token: SecretStr | None
+    consent_text_version: str | None = None
+    usage_rights: str | None = None
 
 
 def read_accounts(source: Path | str) -> tuple[list[AccountRow], list[StorykeepError]]:
@@ -123,12 +125,14 @@ def _row(header: Sequence[str], cells: Sequence[str], where: str, line: int) -> 
         login_flavour=row.flavour(),
         ig_user_id=row.numeric_id("ig_user_id") or row.missing("ig_user_id"),
         username=row.username(),
-        creator=row.creator(),
+        creator=row.line("creator"),
         token=token,
         token_expires_at=row.time("token_expires_at"),
         data_access_expires_at=row.time("data_access_expires_at"),
         page_id=row.numeric_id("page_id"),
         page_token=page_token,
+        consent_text_version=row.line("consent_text_version"),
+        usage_rights=row.line("usage_rights"),
     )
 
 
@@ -177,11 +181,11 @@ class _Cells:
             raise self._fault("username", f"{text!r} is no Instagram handle", "letters, digits, . and _, at most 30")
         return username
 
-    def creator(self) -> str | None:
-        """The creator's name."""
-        text = self.cells.get("creator", "")
+    def line(self, column: str) -> str | None:
+        """A text for people, from a column that need not be there."""
+        text = self.cells.get(column, "")
         if not text.isprintable():
-            raise self._fault("creator", "holds control characters", "write the name in one line")
+            raise self._fault(column, "holds control characters", "write it in one line")
         return text or None
 
     def time(self, column: str) -> datetime | None:

@@ -50,6 +50,12 @@ class Reason(StrEnum):
     INSUFFICIENT_PAGE_ROLE = "insufficient_page_role"
     PERSONAL_ACCOUNT = "personal_account"
     WRONG_ACCOUNT = "wrong_account"
+    PROFILE_NOT_PAGE = "profile_not_page"
+    PAGE_UNCONFIRMED = "page_unconfirmed"
+    ACCESS_DENIED = "access_denied"
+    FLOW_ABANDONED = "flow_abandoned"
+    CODE_REFUSED = "code_refused"
+    SIGN_IN_FAILED = "sign_in_failed"
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ CONDITIONS: tuple[Condition, ...] = (
         State.NEEDS_ACTION,
         Reason.MISSING_SCOPE,
         "creator",
-        f"{CONNECT} and leave access to profile and media switched on",
+        f"{CONNECT} and leave access to profile, media and Pages switched on",
     ),
     Condition(
         State.NEEDS_ACTION,
@@ -157,7 +163,38 @@ CONDITIONS: tuple[Condition, ...] = (
         State.NEEDS_ACTION,
         Reason.WRONG_ACCOUNT,
         "data team",
-        "import the account again with a token of its own",
+        "let the person whose account it is connect it, or import it with a token of its own",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.PROFILE_NOT_PAGE,
+        "creator",
+        f"link the account to a Facebook Page of their own instead of a profile, then {CONNECT} and tick that Page",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.PAGE_UNCONFIRMED,
+        "creator",
+        f"open the linked accounts in the settings of the Page, confirm what it asks to review, then {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.ACCESS_DENIED,
+        "brand contact",
+        f"ask the creator whether the refusal was meant and, if not, to {CONNECT}",
+    ),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.FLOW_ABANDONED,
+        "creator",
+        f"{CONNECT} and go on to the last step, where Facebook or Instagram leads back",
+    ),
+    Condition(State.NEEDS_ACTION, Reason.CODE_REFUSED, "creator", f"{CONNECT}, at one go and without going back"),
+    Condition(
+        State.NEEDS_ACTION,
+        Reason.SIGN_IN_FAILED,
+        "data team",
+        f"look at what the API answered and mend it, then ask the creator to {CONNECT}",
     ),
     Condition(State.DISCONNECTED, None, "brand contact", "ask the creator to connect again if tracking is wanted"),
     Condition(State.PURGED, None, "data team", "nothing to do: everything kept of the account was deleted"),

@@ -11,6 +11,7 @@ from storykeep.accounts.connections import held
 from storykeep.accounts.forecast import HEADER, lapses
 from storykeep.accounts.health import check_tokens, unreadable
 from storykeep.accounts.notify import undelivered
+from storykeep.accounts.signin.attempts import end_abandoned
 from storykeep.accounts.snooze import awake, snoozed
 from storykeep.accounts.vault import Vault
 from storykeep.clock import Clock
@@ -40,7 +41,11 @@ def watch_tokens(conn: psycopg.Connection, settings: Settings, clock: Clock) -> 
 
 
 def check(conn: psycopg.Connection, settings: Settings, clock: Clock, run_id: str) -> list[Alert]:
-    """Inspect and renew, log the forecast, and return what nobody was told yet, the most urgent first."""
+    """Inspect and renew, log the forecast, and return what nobody was told yet, the most urgent first.
+
+    Sign-ins that nobody finished are ended as well.
+    """
+    end_abandoned(conn, clock())
     with ledger(conn, "tokens", run_id, clock) as run:
         alerts = check_tokens(conn, Vault(settings.token_keys), open_clients(settings), clock)
         run.counts["alerts"] = len(alerts)

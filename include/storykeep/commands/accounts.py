@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from storykeep.clock import system_clock
+from storykeep.commands.connect import accounts_connect
 from storykeep.commands.options import By, login, warehouse
 from storykeep.commands.screen import console, show_import, show_rows
 from storykeep.settings import Settings
@@ -26,12 +27,17 @@ def accounts_import(file: Path) -> None:
     show_import(result.outcomes, result.faults)
 
 
+accounts.command("connect")(accounts_connect)
+
+
 @accounts.command("list")
 def accounts_list() -> None:
     """Show every account with the state of its connection."""
     from storykeep.accounts.registry import list_accounts
+    from storykeep.accounts.signin.attempts import end_abandoned
 
     with warehouse(Settings.from_env(), "storykeep_ingest") as conn:
+        end_abandoned(conn, system_clock())
         show_rows(
             list_accounts(conn),
             "username",

@@ -1,4 +1,4 @@
-"""From the code that the sign-in dialog hands back to a first, short-lived token."""
+"""From the code that the sign-in dialog hands back to a first, short-lived token, and who it is that signed in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,9 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from storykeep.graph.client import GraphClient
+from storykeep.graph.errors import UnreadableError
 from storykeep.graph.tokens import NewToken, new_token
-from storykeep.graph.values import text_id, unwrap
+from storykeep.graph.values import text, text_id, unwrap
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,23 @@ class SignIn:
 
     token: NewToken
     ig_user_id: str | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who granted a token (facebook): somebody within our app, who need not be the creator."""
+
+    user_id: str
+    name: str | None
+
+
+def person(client: GraphClient, token: SecretStr) -> Person:
+    """Whose token this is (facebook flavour). Raises GraphError."""
+    body = client.fetch(f"{client.api.version}/me", {"fields": "id,name"}, token=token)
+    user_id = text_id(body.get("id"))
+    if user_id is None:
+        raise UnreadableError("/me answered without an id")
+    return Person(user_id, text(body.get("name")))
 
 
 def redeem(client: GraphClient, code: SecretStr, redirect_uri: str, now: datetime) -> SignIn:

@@ -18,7 +18,10 @@ from storykeep.settings import GraphSettings
 
 @dataclass(frozen=True)
 class TokenFacts:
-    """What the API says of a token. A time is None when it never comes or is not told; `reason` is None while valid."""
+    """What the API says of a token. A time is None when it never comes or is not told; `reason` is None while valid.
+
+    `instagram_targets` are the accounts that were ticked in the dialog, where it names them.
+    """
 
     is_valid: bool
     expires_at: datetime | None = None
@@ -27,6 +30,7 @@ class TokenFacts:
     scopes: tuple[str, ...] = ()
     user_id: str | None = None
     reason: Reason | None = None
+    instagram_targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def _debugged(body: Mapping[str, Any]) -> TokenFacts:
         scopes=texts(data.get("scopes")) or (),
         user_id=text_id(data.get("user_id")),
         reason=None if data["is_valid"] else _reason(data),
+        instagram_targets=_targets(data.get("granular_scopes"), "instagram_basic"),
     )
 
 
@@ -170,6 +175,11 @@ def new_token(body: Mapping[str, Any], now: datetime) -> NewToken:
         expires_at=now + timedelta(seconds=seconds) if seconds else None,
         permissions=texts(fields.get("permissions")),
     )
+
+
+def _targets(granular: Any, scope: str) -> tuple[str, ...]:
+    rows = [row for row in granular if isinstance(row, dict)] if isinstance(granular, list) else []
+    return next((texts(row.get("target_ids")) or () for row in rows if row.get("scope") == scope), ())
 
 
 def _reason(data: Mapping[str, Any]) -> Reason:

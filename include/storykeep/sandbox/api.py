@@ -14,6 +14,7 @@ from storykeep.sandbox.calls import VERSION, Call, Reply, to_json
 from storykeep.sandbox.clock import VirtualClock
 from storykeep.sandbox.edges.callers import authenticate, check_scope
 from storykeep.sandbox.edges.posts import check_posted
+from storykeep.sandbox.edges.profile import discovered
 from storykeep.sandbox.edges.stories import check_in_sight
 from storykeep.sandbox.errors import (
     ApiError,
@@ -200,6 +201,8 @@ class Api:
 
     def _expand(self, view: View, subject: Any, field: Field) -> Any:
         """An edge as a field: the same answer without page links."""
+        if field.name == "business_discovery" and view.call.host == "facebook" and isinstance(subject, Account):
+            return discovered(view, field.params)
         kind = KINDS.get(type(subject), "me")
         route = _TABLE.get((view.call.host, f"GET {kind}/{field.name}"))
         if route is None:

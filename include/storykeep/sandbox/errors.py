@@ -176,6 +176,12 @@ def no_such_object(object_id: str) -> ApiError:
     return ApiError(400, 100, "Invalid parameter", subcode=33, kind="GraphMethodException", text=words)
 
 
+def no_such_user(handle: str) -> ApiError:
+    """A handle that no professional account has."""
+    words = f"The user with username: {handle} cannot be found."
+    return ApiError(400, 110, "Invalid user id", subcode=2207013, title="Cannot find User", text=words)
+
+
 def media_not_found() -> ApiError:
     """An expired story, in the words of the publishing API."""
     return ApiError(400, 24, "The requested resource does not exist", subcode=2207006, title="Media Not Found")

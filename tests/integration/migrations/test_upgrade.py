@@ -152,6 +152,15 @@ def test_transform_sees_no_token(warehouse: Settings) -> None:
             conn.execute("select * from app.connections")
 
 
+def test_transform_sees_sign_ins_without_what_proves_them(warehouse: Settings) -> None:
+    with connect(warehouse.warehouse, "storykeep_transform") as conn:
+        seen = conn.execute("select * from app.sign_in_attempts").description or []
+        assert {"status", "reason"} <= {column.name for column in seen}
+        assert "state_hash" not in {column.name for column in seen}
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("select * from app.sign_ins")
+
+
 def test_what_runs_with_the_owners_rights_looks_nowhere_else_and_is_not_for_everybody(warehouse: Settings) -> None:
     with connect(warehouse.warehouse_admin) as conn:
         functions = conn.execute(

@@ -154,3 +154,17 @@ def test_a_permission_is_taken_back_by_name_in_the_path_or_as_a_parameter(world)
     assert take_back().json() == {"success": True}
     assert world.error(world.get(account, "me/permissions")) == (190, 458)
     assert world.error(world.get(account, "me", account["page_access_token"])) == (190, 458)
+
+
+def test_anybodys_professional_account_is_found_by_its_handle(world):
+    account, other = world.account(PLAIN), world.account(WITH_OTHERS)
+    fields = f"business_discovery.username({other['username'].upper()}){{id,username,followers_count}}"
+    body = world.get(account, account["ig_user_id"], fields=fields).json()
+    assert body["id"] == account["ig_user_id"]
+    assert (body["business_discovery"]["id"], body["business_discovery"]["username"]) == (
+        other["ig_user_id"],
+        other["username"],
+    )
+    assert body["business_discovery"]["followers_count"] > 0
+    stranger = world.get(account, account["ig_user_id"], fields="business_discovery.username(just.me){id}")
+    assert world.error(stranger) == (110, 2207013)

@@ -44,6 +44,15 @@ def test_columns_may_stand_in_any_order_with_the_creator_among_them() -> None:
     assert (row.creator, row.username, row.token) == ("Nora Novak", "nora", None)
 
 
+def test_the_terms_of_a_consent_may_stand_in_columns_of_their_own() -> None:
+    header = ",".join([*COLUMNS, "consent_text_version", "usage_rights"])
+    rows, faults = read_accounts(text(f"{GOOD},2026-11,internal use", f"{OTHER},,", header=header))
+    assert faults == []
+    assert [(row.consent_text_version, row.usage_rights) for row in rows] == [("2026-11", "internal use"), (None, None)]
+    _, (fault,) = read_accounts(text(f"{OTHER},,internal\x07use", header=header))
+    assert "column usage_rights" in str(fault)
+
+
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_reads_files_from_spreadsheets(tmp_path: Path, bom: bytes, end: str) -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from tests.unit.graph.fake_api import Fake, envelope, json_reply, query
 
 from storykeep.graph.errors import PermissionMissingError, UnreadableError
-from storykeep.graph.pages import Page, pages
+from storykeep.graph.pages import Page, is_professional, pages
 
 TOKEN = SecretStr("EAAcanary")
 IG = {"id": "17841400000000001", "username": "creator_a"}
@@ -30,12 +30,12 @@ def test_a_page_without_an_account_stays_with_none() -> None:
 @pytest.mark.parametrize("business", [None, {}, {"id": None}, "text", {"id": ""}])
 def test_the_account_may_be_linked_by_its_other_name(business: Any) -> None:
     [page] = found({"id": "1", "instagram_business_account": business, "connected_instagram_account": IG})
-    assert (page.ig_user_id, page.ig_username) == ("17841400000000001", "creator_a")
+    assert (page.ig_user_id, page.ig_username, page.is_confirmed) == ("17841400000000001", "creator_a", False)
 
 
 def test_the_business_link_comes_first() -> None:
     [page] = found({"id": "1", "connected_instagram_account": {"id": "5"}, "instagram_business_account": IG})
-    assert page.ig_user_id == "17841400000000001"
+    assert (page.ig_user_id, page.is_confirmed) == ("17841400000000001", True)
 
 
 def test_ids_that_come_as_numbers_keep_every_digit() -> None:
@@ -81,3 +81,17 @@ def test_the_permission_that_is_missing_is_named() -> None:
 
 def test_no_repr_shows_a_pages_token() -> None:
     assert "EAApage" not in repr(found({"id": "1", "access_token": "EAApage"}))
+
+
+def test_a_handle_is_looked_up_as_an_account_of_the_creators_own() -> None:
+    fake = Fake(lambda _: json_reply({"business_discovery": {"id": "2"}, "id": "1"}))
+    assert is_professional(fake.client, TOKEN, "1", "nora.eats")
+    [request] = fake.requests
+    assert (request.url or "").startswith("http://graph.test/v26.0/1?")
+    assert query(request)["fields"] == "business_discovery.username(nora.eats){id}"
+
+
+def test_a_handle_of_nobody_is_no_professional_account_and_other_errors_are_no_answer() -> None:
+    assert not is_professional(Fake(lambda _: json_reply(envelope(110, 2207013), 400)).client, TOKEN, "1", "nora")
+    with pytest.raises(PermissionMissingError):
+        is_professional(Fake(lambda _: json_reply(envelope(10), 403)).client, TOKEN, "1", "nora")

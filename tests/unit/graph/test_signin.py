@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from tests.unit.graph.fake_api import SECRET, Fake, envelope, form, json_reply, query
 
 from storykeep.graph.errors import GraphError, RefusedError, RequestError, TransientError, UnreadableError
-from storykeep.graph.signin import redeem
+from storykeep.graph.signin import Person, person, redeem
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CODE = SecretStr("canary-code#_")
@@ -113,3 +113,11 @@ def test_no_repr_shows_a_token() -> None:
 def test_an_error_with_status_200_is_still_an_error() -> None:
     with pytest.raises(GraphError):
         redeem(Fake(lambda _: json_reply({"error_message": "no", "code": 400}), "instagram").client, CODE, BACK, NOW)
+
+
+def test_who_signed_in_at_facebook_has_an_id_within_the_app_and_a_name() -> None:
+    fake = Fake(lambda _: json_reply({"id": 9001, "name": "Ada Agent"}))
+    assert person(fake.client, SecretStr("EAAcanary")) == Person("9001", "Ada Agent")
+    assert "appsecret_proof=" in (fake.requests[0].url or "")
+    with pytest.raises(UnreadableError):
+        person(Fake(lambda _: json_reply({"name": "Ada"})).client, SecretStr("EAAcanary"))

@@ -218,3 +218,20 @@ def test_instagram_tokens_are_inspected_with_themselves() -> None:
 def test_no_repr_shows_a_token_that_is_asked_about(flavour: Any) -> None:
     api = Fake(lambda _: json_reply({}), flavour).client.api
     assert "canary" not in repr(inspection(api, TOKEN, pool="1784", key="nora"))
+
+
+@pytest.mark.parametrize(
+    ("granular", "ticked"),
+    [
+        (
+            [{"scope": "pages_show_list", "target_ids": ["9"]}, {"scope": "instagram_basic", "target_ids": ["1"]}],
+            ("1",),
+        ),
+        ([{"scope": "instagram_basic"}], ()),
+        (None, ()),
+        (["instagram_basic", {"scope": "instagram_basic", "target_ids": 7}], ()),
+    ],
+)
+def test_the_accounts_that_were_ticked_are_told_where_the_api_names_them(granular: Any, ticked: Any) -> None:
+    body = {"data": {"is_valid": True, "granular_scopes": granular}}
+    assert debug_token(answering(body).client, TOKEN).instagram_targets == ticked

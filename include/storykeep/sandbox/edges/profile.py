@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from storykeep.sandbox.errors import no_such_user
 from storykeep.sandbox.nodes import Getter, NodeKind, render
 from storykeep.sandbox.view import Params, View
 from storykeep.sandbox.world.accounts import Account
@@ -67,3 +68,16 @@ def profile(view: View, account: Account, params: Params) -> dict[str, Any]:
 def person(view: View, _: None, params: Params) -> dict[str, Any]:
     """The Facebook person to whom the token belongs."""
     return render(view, _PERSON, _Person(view.caller.account), params.get("fields"))
+
+
+def discovered(view: View, params: Params) -> dict[str, Any]:
+    """What anybody may know of a professional account by its handle: `business_discovery`.
+
+    Raises:
+        ApiError: there is no professional account with that handle, or no handle.
+    """
+    handle = params.get("username", "").lower()
+    found = next((account for account in view.state.world.accounts() if account.username == handle), None)
+    if found is None:
+        raise no_such_user(handle)
+    return render(view, ACCOUNT, found, params.get("fields"))
