@@ -1,4 +1,4 @@
-"""Whatever the API answers, in whatever order: a verdict is a legal step with words of its own, and steps are told once."""
+"""Whatever the API answers, in whatever order: a verdict is a legal step with words, and steps are told once."""
 
 from collections import Counter
 from dataclasses import replace
