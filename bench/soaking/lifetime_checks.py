@@ -5,7 +5,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import psycopg
@@ -21,7 +21,8 @@ from storykeep.accounts.states import CAPTURED, FINAL, TROUBLE, Reason, State, c
 from storykeep.settings import GraphSettings
 
 SECONDS = 10
-# What shows to the watch, too; the others only to who reads.
+# What the journal calls the refusal of a token or of a permission.
+REFUSALS = ("error_190", "error_10", "error_190_492")
 BY_CLOCK = (Reason.TOKEN_EXPIRED, Reason.DATA_ACCESS_ENDED)
 
 
@@ -53,9 +54,8 @@ class Probe:
         is_captured, is_whole = self.held.state in CAPTURED, self.held.state is not State.CONNECTED_NO_INSIGHTS
         if is_captured == self.serves_stories and (not is_captured or is_whole == self.serves_insights):
             return None
-        served = [name for name, is_served in (("stories", self.serves_stories), ("insights", self.serves_insights))]
-        served = [one for one, is_served in zip(served, (self.serves_stories, self.serves_insights)) if is_served]
-        return f"{self.held.label} is {self.held.status} ({self.held.reason}), the API serves: {served or 'nothing'}"
+        served = " and ".join(["stories"] * self.serves_stories + ["insights"] * self.serves_insights) or "nothing"
+        return f"{self.held.label} is {self.held.status} ({self.held.reason}), the API serves {served}"
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Chronicle:
             self.calls += 1
             if who in standing and standing[who].state in FINAL:
                 self.in_vain.append(f"{call['endpoint']} of {standing[who].label} at {at:%d %b %H:%M}")
-            if call["outcome"] in ("error_190", "error_10", "error_190_492"):
+            if call["outcome"] in REFUSALS:
                 self.refused.append((at, who))
 
 
@@ -137,7 +137,6 @@ def _lives_since(chronicle: Chronicle, one: Held, until: datetime) -> datetime:
 
 
 def _steps_once(chronicle: Chronicle) -> Check:
-    """Each alert once, and none of a clock that was moved before it ended by more than the watch itself can do."""
     times = Counter(alert.key for _, alerts, _ in chronicle.watches for alert in alerts)
     return Check("each step is told once", len(times), tuple(f"{key}: {n} times" for key, n in times.items() if n > 1))
 

@@ -3,10 +3,11 @@
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -16,10 +17,10 @@ from stage import START, Account, connected_accounts, ingest, settings_of, take_
 from soaking.crew import HASTE
 from soaking.fates import Blow, Fates, fates
 from soaking.lifetime_checks import Chronicle, Probe, checks
-from soaking.schedule import Account as Befallen
 from soaking.schedule import DAY, MINUTE, Told
+from soaking.schedule import Account as Befallen
 from soaking.signins import connect_again
-from soaking.soak import KEPT_APART, TROUBLED, Outcome, Step
+from soaking.soak import KEPT_APART, Outcome, Step
 from soaking.spills import in_files, in_tables
 from storykeep.accounts.alerts import Alert, TokensInTroubleError
 from storykeep.accounts.connections import Held, held
@@ -34,22 +35,22 @@ from storykeep.graph.client import open_clients
 from storykeep.local.stack import LocalStack
 from storykeep.local.virtual_clock import VirtualClock
 from storykeep.migrations.upgrade import upgrade
-from storykeep.settings import Settings
+from storykeep.settings import PostgresSettings, Settings
 from storykeep.warehouse import connect
 
-CAPTURE_EVERY = DAY
 # Capture comes between two runs of the watch.
 CAPTURE_AFTER = 10 * MINUTE
 
 
 @dataclass(frozen=True)
 class Span:
-    """How much is lived through, and how often the watch looks."""
+    """How much is lived through, how often the watch looks, and how often capture reads what there is."""
 
     accounts: int
     days: int
     seed: int
     watch_every: timedelta
+    capture_every: timedelta
 
     @property
     def runs(self) -> list[datetime]:
@@ -66,20 +67,20 @@ def live(span: Span, stack: LocalStack, step: Step) -> Outcome:
     upgrade(stack.settings)
     settings = settings_of(stack)
     accounts = {row["ig_user_id"]: row for row in connected_accounts(stack)}
-    befallen = [Befallen(who, row["login_flavour"]) for who, row in list(accounts.items())[TROUBLED:]]
-    plan = fates(span.seed, span.runs, befallen)
-    log = stack.folder / "lifetimes.log"
+    plan = fates(span.seed, span.runs, [Befallen(who, row["login_flavour"]) for who, row in accounts.items()])
     with (
         ingest(settings) as reader,
         connect(settings.warehouse, "storykeep_ingest") as watcher,
-        _logged(log),
+        _logged(stack.folder / "lifetimes.log"),
         # It is the virtual clock that counts, and it stands still meanwhile.
         patch.object(retry, "FIRST_WAIT", retry.FIRST_WAIT / HASTE),
         step(f"{span.days} days of {len(accounts)} connections") as say,
     ):
+        for conn in (reader, watcher):
+            conn.execute("set synchronous_commit to off")
         take_in(reader, settings, list(accounts.values()), START)
-        lives = Lives(stack, settings, watcher, reader, plan, accounts)
-        lives.pass_through(span.runs, say)
+        lives = Lives(span, stack, settings, watcher, reader, plan, accounts)
+        lives.pass_through(say)
         found = checks(lives.chronicle, reader, plan)
     with step("tokens where none may be"), connect(_owner(stack, settings)) as owner:
         found += [in_tables(owner, settings), in_files([stack.folder], settings, but=KEPT_APART)]
@@ -90,6 +91,7 @@ def live(span: Span, stack: LocalStack, step: Step) -> Outcome:
 class Lives:
     """One passage through `plan`. The watch has a connection as its DAG has, capture one in autocommit mode."""
 
+    span: Span
     stack: LocalStack
     settings: Settings
     watcher: psycopg.Connection
@@ -106,8 +108,9 @@ class Lives:
         self._vault = Vault(self.settings.token_keys)
         self._faults: Sequence[Told] = ()
 
-    def pass_through(self, runs: Sequence[datetime], say: Any) -> None:
+    def pass_through(self, say: Callable[[str], None]) -> None:
         """Let all of it happen; `say` hears how far it is."""
+        runs = self.span.runs
         begun, captured = time.monotonic(), runs[0]
         for number, at in enumerate(runs):
             self._clock.set(at)
@@ -116,7 +119,7 @@ class Lives:
             self._put(self.plan.troubles.get(at, ()))
             self._look(at, self._watch)
             self._put(())
-            if at - captured >= CAPTURE_EVERY or number == 0:
+            if at - captured >= self.span.capture_every or number == 0:
                 captured = at
                 self._clock.set(at + CAPTURE_AFTER)
                 self._look(at + CAPTURE_AFTER, self._capture)
@@ -141,7 +144,7 @@ class Lives:
             self._refused.pop(who, None)
             self.chronicle.sign_ins.append((at, who))
 
-    def _look(self, at: datetime, work: Any) -> None:
+    def _look(self, at: datetime, work: Callable[[datetime], None]) -> None:
         """Do one run, and keep what it asked, what it told, and who stands otherwise after it."""
         before = self._standing()
         self.stack.tell_sandbox("journal")
@@ -206,12 +209,12 @@ def _told(chronicle: Chronicle) -> dict[str, Any]:
     }
 
 
-def _owner(stack: LocalStack, settings: Settings) -> Any:
+def _owner(stack: LocalStack, settings: Settings) -> PostgresSettings:
     return replace(stack.postgres.superuser, database=settings.warehouse.database)
 
 
 @contextmanager
-def _logged(file: Any) -> Any:
+def _logged(file: Path) -> Iterator[None]:
     """Everything that is logged meanwhile goes to this file, where no token may be found either."""
     root, handler = logging.getLogger(), logging.FileHandler(file)
     level, handlers = root.level, root.handlers[:]
