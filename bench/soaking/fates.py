@@ -51,7 +51,7 @@ class Habit:
 
 @dataclass(frozen=True)
 class Fates:
-    """All of it. `troubles` are the faults at the runs that the API disturbs, `stuck` those that renewals always meet."""
+    """All of it. `troubles` are the faults at the runs that the API disturbs, `stuck` what renewals always meet."""
 
     blows: tuple[Blow, ...]
     habits: Mapping[str, Habit]

@@ -87,7 +87,7 @@ class Chronicle:
 def checks(chronicle: Chronicle, conn: psycopg.Connection, plan: Fates) -> list[Check]:
     """Everything that is promised of connections."""
     return [
-        _true(chronicle),
+        _true(chronicle, plan),
         _foreseen(chronicle),
         _steps_once(chronicle),
         _unforeseen(chronicle, plan),
@@ -97,14 +97,24 @@ def checks(chronicle: Chronicle, conn: psycopg.Connection, plan: Fates) -> list[
     ]
 
 
-def _true(chronicle: Chronicle) -> Check:
-    """At each death and at the end: held is what the API says, and nobody lapsed whom it would have let live."""
+def _true(chronicle: Chronicle, plan: Fates) -> Check:
+    """At each death and at the end a status is what the API says; and only who is never renewed outlives a token."""
     probes = [probe for _, _, probe in chronicle.deaths] + chronicle.at_the_end
+    lapsed = [
+        f"{before.label} outlived a token that could be renewed, at {at:%d %b %H:%M}"
+        for at, before, probe in chronicle.deaths
+        if probe.held.why is Reason.TOKEN_EXPIRED and before.ig_user_id not in plan.stuck and _was_renewable(before)
+    ]
     return Check(
         "no connection dies that the API would have let live, and none is taken to live that is dead",
         len(probes),
-        tuple(probe.fault for probe in probes if probe.fault),
+        (*(probe.fault for probe in probes if probe.fault), *lapsed),
     )
+
+
+def _was_renewable(one: Held) -> bool:
+    """Whether the token lived when the account connected."""
+    return one.token_expires_at is None or one.token_expires_at > one.connected_at
 
 
 def _foreseen(chronicle: Chronicle) -> Check:
