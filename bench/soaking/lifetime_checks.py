@@ -91,6 +91,7 @@ def checks(chronicle: Chronicle, conn: psycopg.Connection, plan: Fates) -> list[
         _foreseen(chronicle),
         _steps_once(chronicle),
         _unforeseen(chronicle, plan),
+        _back(chronicle),
         _with_reason(conn),
         Check("no call with a token that is known to be dead", chronicle.calls, tuple(chronicle.in_vain)),
         _failures(chronicle, plan),
@@ -182,6 +183,19 @@ def _shown_at(chronicle: Chronicle, plan: Fates, at: datetime, blow: Blow, befor
         shown += [run for run, _, _ in chronicle.watches if run >= at and run not in plan.troubles]
     first = min(shown, default=None)
     return None if first is None or (gone and gone[0] <= first) else first
+
+
+def _back(chronicle: Chronicle) -> Check:
+    """The first run after a sign-in finds the connection alive."""
+    wrong = []
+    for at, who in chronicle.sign_ins:
+        standing = next(standing for run, _, standing in chronicle.watches if run >= at)
+        wrong += [
+            f"{one.label} is {one.status} ({one.reason}) after its sign-in at {at:%d %b %H:%M}"
+            for one in standing.values()
+            if one.ig_user_id == who and one.state not in CAPTURED
+        ]
+    return Check("who signs in again is captured again", len(chronicle.sign_ins), tuple(wrong))
 
 
 def _with_reason(conn: psycopg.Connection) -> Check:

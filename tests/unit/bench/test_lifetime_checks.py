@@ -138,6 +138,12 @@ def test_a_call_for_an_ended_connection_is_found_and_a_status_without_a_reason()
     ]
 
 
+def test_a_sign_in_that_brought_nobody_back_is_found() -> None:
+    chronicle = revoked(timedelta(0))
+    chronicle.sign_ins = [(START + 6 * DAY, "1001")]
+    assert wrong(chronicle) == ["@nora (acc_1) is revoked (logged_out) after its sign-in at 11 Nov 20:00"]
+
+
 def test_a_run_that_fails_without_trouble_is_found() -> None:
     chronicle = revoked(timedelta(0))
     chronicle.failures = [(START, "not one of 2 tokens could be inspected")]
