@@ -139,7 +139,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(trouble=st.none() | TROUBLES, renews=st.booleans())
     def the_watch_runs(self, trouble: GraphError | None, renews: bool) -> None:
-        """One run of the DAG."""
+        """The next run of the DAG."""
+        self.now += DAY / 24
         ahead = {flavour: self._answers(token, trouble, renews) for flavour, token in self.truth.items()}
         self.meta.inspected.clear()
         self.meta.renewed.clear()
@@ -237,6 +238,7 @@ class Lives(RuleBasedStateMachine):
         new = replace(token, text=f"{token.text}'", issued_at=self.now, ends_at=self.now + LIFE)
         refusal = token.refused(self.now) if isinstance(token.refused(self.now), ReconnectError) else None
         self.meta.facts[token.text] = trouble or token.facts(self.now)
+        self.meta.facts[new.text] = trouble or new.facts(self.now)
         self.meta.renewals[token.text] = (
             NewToken(SecretStr(new.text), new.ends_at) if renews else refusal or TransientError("later")
         )
