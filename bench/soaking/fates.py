@@ -76,7 +76,7 @@ def fates(seed: int, runs: Sequence[datetime], accounts: Sequence[Account]) -> F
 def _blows(rng: Random, start: datetime, span: timedelta, accounts: Sequence[Account]) -> Iterator[Blow]:
     """One for each account, all kinds in turn, so that the end of the span still shows what came of the last."""
     kinds = {
-        "facebook": cycle([*ENDS, "insights", "reading", "role"]),
+        "facebook": cycle(["role", "insights", *ENDS, "reading"]),
         "instagram": cycle([*ENDS, "insights", "reading"]),
     }
     for account in accounts:

@@ -164,10 +164,10 @@ class Lives:
         except StorykeepError as error:
             self.chronicle.failures.append((at, str(error)))
         self.watcher.commit()
-        self.chronicle.watches.append((at, alerts, {one.account_id: one for one in held(self.reader)}))
-        names = {one.account_id: one.ig_user_id for one in held(self.reader)}
+        standing = {one.account_id: one for one in held(self.reader)}
+        self.chronicle.watches.append((at, alerts, standing))
         for alert in alerts:
-            self._hear(names[alert.account_id], alert, at)
+            self._hear(standing[alert.account_id].ig_user_id, alert, at)
 
     def _hear(self, who: str, alert: Alert, at: datetime) -> None:
         habit = self.plan.habits.get(who)
