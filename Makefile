@@ -44,7 +44,7 @@ down: install ## stop whatever a demo left running
 bench: install-dev ## every promised figure against its alternative, and the two plots; a quarter of an hour
 	$(BIN)/python bench/bench.py $(BENCH_ARGS)
 
-soak: install-dev ## a simulated week of 1,000 accounts with everything that goes wrong, checked to the last row
+soak: install-dev ## a simulated week of 1,000 accounts and 120 days of 200 connections, with everything that goes wrong
 	$(BIN)/python bench/soak.py $(SOAK_ARGS)
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end

@@ -15,6 +15,8 @@ from storykeep.graph.tokens import NewToken, exchange_facebook, exchange_instagr
 from storykeep.local.stack import LocalStack
 from storykeep.settings import Flavour, Settings
 
+# Asks for all permissions anew, and for the data access to begin anew: else it ends when it would have ended.
+AUTH_TYPE = "rerequest,reauthorize"
 BACK = "https://storykeep.example/back"
 SECONDS = 10
 PATHS: dict[Flavour, str] = {"facebook": "v26.0/dialog/oauth", "instagram": "oauth/authorize"}
@@ -51,7 +53,13 @@ def _code(stack: LocalStack, client: GraphClient, account: Account) -> SecretStr
     """What the dialog hands back."""
     stack.tell_sandbox("dialog", {"ig_user_id": account["ig_user_id"]})
     api = client.api
-    params = {"client_id": api.app_id, "redirect_uri": BACK, "response_type": "code", "scope": SCOPES[api.flavour]}
+    params = {
+        "client_id": api.app_id,
+        "redirect_uri": BACK,
+        "response_type": "code",
+        "scope": SCOPES[api.flavour],
+        "auth_type": AUTH_TYPE,
+    }
     url = f"{api.base_url}/{PATHS[api.flavour]}"
     reply = requests.get(url, params=params, allow_redirects=False, timeout=SECONDS)
     return SecretStr(parse_qs(urlsplit(reply.headers["Location"]).query)["code"][0])
