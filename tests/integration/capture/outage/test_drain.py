@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storykeep.accounts.registry import disconnect
+from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.capture import tick
 from storykeep.capture.asks import key_of
 from storykeep.capture.engine import capture, capture_away
