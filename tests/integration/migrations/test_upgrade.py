@@ -27,6 +27,9 @@ APPEND_ONLY = (
     "app.connection_events",
     "app.purged_stories",
     "app.capture_modes",
+    "app.consents",
+    "app.alerts",
+    "app.schema_notices",
 )
 
 

@@ -116,7 +116,7 @@ def _whole(file: Path) -> Iterator[Path]:
 
 
 def _tables(conn: psycopg.Connection) -> list[_Table]:
-    """Every table of app and raw that names the account, without secrets; its creator, and what is refused of it."""
+    """Every table of app and raw that names the account and that may be read, without secrets; and its creator."""
     rows = conn.execute(
         """
         select relnamespace::regnamespace::text, relname,
@@ -130,7 +130,7 @@ def _tables(conn: psycopg.Connection) -> list[_Table]:
             ), array_agg(attname order by attnum))
         from pg_class join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
         where relnamespace in ('app'::regnamespace, 'raw'::regnamespace) and relkind in ('r', 'p')
-            and not relispartition
+            and not relispartition and has_table_privilege(pg_class.oid, 'select')
             and atttypid <> 'bytea'::regtype and attname !~ '(token_hash|secret|verifier)'
             and exists (
                 select from pg_attribute as named

@@ -178,10 +178,10 @@ begin
     perform app.require_buried(doomed);
     select * into account from app.accounts where account_id = doomed;
     select handle_hashes into hashes from app.account_tombstones where account_hash = app.hash_of(doomed);
-    -- What others are writing of it at this moment is waited for, and nobody writes of it between two steps.
-    lock table app.api_pools, app.runs in share row exclusive mode;
     return query select * from app.purge_rows(doomed, 'app');
 
+    -- What others are writing of it at this moment is waited for, and nobody writes of it between two steps.
+    lock table app.api_pools, app.runs in share row exclusive mode;
     delete from app.api_pools where pool = account.ig_user_id;
     get diagnostics deleted = row_count;
     purged := 'app.api_pools';
