@@ -63,11 +63,11 @@ def test_a_purge_during_a_tick_leaves_nothing_behind_and_costs_nobody_else_anyth
     doomed = Doomed(scene)
     tracked = scene.one("select count(*) from app.connections where status = 'connected'")
     scene.fault("throttle", doomed.ig_user_id)
+    request = ask(scene, doomed)
     certificates = []
 
     def meanwhile(answer: Answer) -> Answer:
         if not certificates and answer.ask.pool == doomed.ig_user_id:
-            request = ask(scene, doomed)
             certificates.append(carry_out(scene.settings, {}, request, scene.now))
         return answer
 
