@@ -6,6 +6,7 @@ import sys
 import psycopg
 import typer
 
+import storykeep.commands.goodbye  # noqa: F401  its commands are the accounts', too
 from storykeep.commands.accounts import accounts
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture

@@ -33,7 +33,8 @@ EDGES = {
     },
     "refresh_account": {"refresh": {"landed", "judge"}, "landed": set(), "judge": set()},
     "maintain_warehouse": {
-        "check_rebuild": {"purge_unmatched"},
+        "check_rebuild": {"carry_out_deletions", "purge_unmatched"},
+        "carry_out_deletions": set(),
         "purge_unmatched": {"apply_retention"},
         "apply_retention": set(),
         "prune_data_docs": set(),
@@ -129,6 +130,10 @@ def test_a_refresh_hands_on_the_handle_and_whether_anything_landed(dags: dict[st
 def test_retention_runs_on_the_days_without_a_rebuild_and_not_after_one_that_failed(dags: dict[str, Any]) -> None:
     assert dags["maintain_warehouse"].get_task("purge_unmatched").trigger_rule == "none_failed"
     assert dags["maintain_warehouse"].params["rebuild"] is False
+
+
+def test_a_deletion_that_was_asked_for_waits_for_no_proof_of_the_marts(dags: dict[str, Any]) -> None:
+    assert dags["maintain_warehouse"].get_task("carry_out_deletions").trigger_rule == "all_done"
 
 
 @each_file

@@ -1,6 +1,8 @@
 """The console script as a person types it: a process of its own, a real Postgres, and a sandbox for the API."""
 
+import base64
 import csv
+import hmac
 import io
 import json
 import os
@@ -40,10 +42,10 @@ class Shell:
     environ: dict[str, str]
     settings: Settings
 
-    def run(self, *arguments: str, **environ: str) -> "Done":
+    def run(self, *arguments: str, typed: str = "", **environ: str) -> "Done":
         done = subprocess.run(
             [sys.executable, "-m", "storykeep", *arguments],
-            env=self.environ | environ, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            env=self.environ | environ, cwd=self.folder, input=typed, capture_output=True, text=True,
             timeout=180, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
@@ -237,9 +239,8 @@ def test_who_is_to_be_left_alone_is_so_at_once_even_if_postgres_goes_away(connec
 
 def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts: list[dict[str, str]]) -> None:
     username = next(row["username"] for row in accounts if row["access_token"])
-    assert connected.run("accounts", "disconnect", f"@{username}").out == (
-        f"@{username} is disconnected; its history is kept\n"
-    )
+    done = connected.run("accounts", "disconnect", f"@{username}")
+    assert (done.status, done.out.splitlines()[0]) == (0, f"@{username} is disconnected; its history is kept")
     kept = "select username from app.accounts join app.connections using (account_id) where token_encrypted is null"
     assert connected.all(kept) == [(username,)]
     again = connected.run("accounts", "disconnect", username)
@@ -248,6 +249,59 @@ def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts:
     assert (unknown.status, unknown.err) == (
         1,
         "storykeep: @nobody: there is no such account -> see: storykeep accounts list\n",
+    )
+
+
+def signed_request(secret: str, user_id: str) -> str:
+    """What Meta would send about this user now."""
+    told = {"algorithm": "HMAC-SHA256", "issued_at": int(system_clock().timestamp()), "user_id": user_id}
+    body = base64.urlsafe_b64encode(json.dumps(told).encode()).rstrip(b"=")
+    signature = base64.urlsafe_b64encode(hmac.digest(secret.encode(), body, "sha256")).rstrip(b"=")
+    return f"{signature.decode()}.{body.decode()}"
+
+
+def test_metas_callbacks_end_a_connection_and_ask_for_a_deletion_that_is_then_carried_out(
+    connected: Shell, world: Running
+) -> None:
+    ((username, ig_user_id),) = connected.all(
+        "select username, ig_user_id from app.accounts join app.connections using (account_id)"
+        " where login_flavour = 'instagram' order by 1 limit 1"
+    )
+    sent = signed_request(world.app["instagram"].secret, str(ig_user_id))
+    read = ("--signed-request", "-")
+    forged = connected.run("accounts", "deauthorise", *read, typed=signed_request("another secret", str(ig_user_id)))
+    assert (forged.status, forged.out) == (1, "")
+    assert forged.err.startswith("storykeep: signed_request: refused: it is not signed with the secret of an app")
+    done = connected.run("accounts", "deauthorise", *read, typed=sent)
+    assert (done.status, done.out, done.err) == (0, f"@{username} is revoked\n", "")
+
+    ask = ("accounts", "delete-request", *read, "--status-url", "https://example.org/deletion")
+    first, second = (json.loads(connected.run(*ask, typed=sent).out) for _ in range(2))
+    assert first == second
+    assert first["url"] == f"https://example.org/deletion/{first['confirmation_code']}"
+    assert "not done yet" in connected.run("accounts", "deletion", first["confirmation_code"]).out
+    carried = connected.run("accounts", "purge", "--requested")
+    assert (carried.status, carried.err) == (0, "")
+    assert re.search(r"^ +1  app\.accounts$", carried.out, re.MULTILINE)
+    assert "done at" in connected.run("accounts", "deletion", first["confirmation_code"]).out
+    assert connected.all("select count(*) from app.accounts") == [(13,)]
+
+
+def test_a_purge_asks_first_and_prints_its_certificate(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    row = next(row for row in accounts if row["access_token"])
+    receipt = connected.run("accounts", "export", row["username"], "receipt.zip")
+    assert receipt.status == 0 and receipt.out.startswith("receipt.zip holds ")
+    assert connected.run("accounts", "purge", row["username"], typed="n\n").status == 1
+    assert connected.all("select count(*) from app.account_tombstones") == [(0,)]
+    done = connected.run("accounts", "purge", f"@{row['username']}", "--yes")
+    assert done.status == 0
+    assert re.search(r"^deletion request [0-9a-f]{32}: done at ", done.out)
+    assert re.search(r"^ +1  app\.connections$", done.out, re.MULTILINE)
+    assert connected.run("accounts", "import", "accounts.csv").out == "1 still purged, 12 unchanged, 1 not tracked\n"
+    gone = connected.run("accounts", "purge", row["username"], "--yes")
+    assert (gone.status, gone.err.partition(" -> ")[0]) == (
+        1,
+        f"storykeep: @{row['username']}: there is no such account",
     )
 
 

@@ -1,4 +1,4 @@
-"""The registry of accounts: import, list, disconnect, and whom capture may ask."""
+"""The registry of accounts: import, list, and whom capture may ask."""
 
 import hashlib
 from collections import Counter
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from storykeep.accounts.connections import Held, held
 from storykeep.accounts.connections import mark as mark
 from storykeep.accounts.connections import react as react
+from storykeep.accounts.goodbye.readmission import is_purged, readmit
 from storykeep.accounts.modes import Mode, resting
 from storykeep.accounts.pools import pools_of
 from storykeep.accounts.rows import AccountRow, read_accounts
@@ -24,7 +25,7 @@ from storykeep.accounts.vault import Vault
 from storykeep.errors import StorykeepError
 from storykeep.settings import Flavour
 
-Outcome = Literal["connected", "reconnected", "unchanged", "not tracked", "still disconnected"]
+Outcome = Literal["connected", "reconnected", "unchanged", "not tracked", "still disconnected", "still purged"]
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,20 @@ def shard_of(account_id: str, shards: int) -> int:
     return int(_hash(account_id)[:8], 16) % shards
 
 
-def import_accounts(conn: psycopg.Connection, vault: Vault, source: Path | str, now: datetime) -> ImportResult:
+def import_accounts(
+    conn: psycopg.Connection, vault: Vault, source: Path | str, now: datetime, *, anew: Collection[str] = ()
+) -> ImportResult:
     """Register the accounts of a CSV file (or its text), connect those that bring a token, and commit.
 
     Rows with a fault are left out and reported; the others go in. A token that was imported before changes nothing,
-    whatever has become of the connection since; another one is a reconnect.
+    whatever has become of the connection since; another one is a reconnect. An account that was purged stays so unless
+    its handle is among those `anew`, whose creators have consented since.
     Raises StorykeepError when the file as a whole cannot be used.
     """
     rows, faults = read_accounts(source)
+    handles = {handle.removeprefix("@").lower() for handle in anew}
     with conn.transaction():
-        outcomes = Counter(_register(conn, vault, row, now) for row in rows)
+        outcomes = Counter(_register(conn, vault, row, now, is_anew=row.username in handles) for row in rows)
     conn.commit()
     return ImportResult(dict(outcomes), tuple(faults))
 
@@ -129,35 +134,6 @@ def list_accounts(conn: psycopg.Connection) -> list[Listed]:
             """,
             [State.CONNECTED.value, State.NOT_TRACKED.value, Mode.AUTOMATIC.value],
         ).fetchall()
-
-
-def disconnect(conn: psycopg.Connection, username: str, now: datetime) -> bool:
-    """Stop asking for an account, forget its tokens, keep its history, and commit; False if that was so already.
-
-    Raises StorykeepError when there is no such account or it never was connected.
-    """
-    account_id = find_account(conn, username)
-    with conn.transaction():
-        connection = conn.execute(
-            "select status from app.connections where account_id = %s for update", [account_id]
-        ).fetchone()
-        if connection is None:
-            raise StorykeepError("is not connected", where=f"@{username.removeprefix('@')}")
-        is_new = connection[0] not in GOODBYE
-        if is_new:
-            # The hash of the imported token stays, so that importing the old file again does not undo the goodbye.
-            conn.execute(
-                """
-                update app.connections
-                set status = %s, reason = null, status_since = %s, token_encrypted = null, page_token_encrypted = null,
-                    previous_token_encrypted = null
-                where account_id = %s
-                """,
-                [State.DISCONNECTED.value, now, account_id],
-            )
-            _append_event(conn, account_id, now, "disconnected", State.DISCONNECTED)
-    conn.commit()
-    return is_new
 
 
 def find_account(conn: psycopg.Connection, username: str) -> str:
@@ -252,7 +228,11 @@ def _opened(vault: Vault, one: Held, token_encrypted: bytes) -> Connection:
     )
 
 
-def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime) -> Outcome:
+def _register(conn: psycopg.Connection, vault: Vault, row: AccountRow, now: datetime, *, is_anew: bool) -> Outcome:
+    if is_anew and row.token:
+        readmit(conn, row.ig_user_id, now)
+    elif is_purged(conn, row.ig_user_id):
+        return "still purged"
     account_id = keep_account(conn, row.ig_user_id, row.username, now, creator=row.creator)
     known = conn.execute(
         "select token_hash, status from app.connections where account_id = %s for update", [account_id]

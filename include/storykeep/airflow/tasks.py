@@ -191,6 +191,14 @@ def check_rebuild() -> dict[str, int]:
     return prove_marts(settings, system_clock, _run_id())
 
 
+def carry_out_deletions() -> dict[str, int]:
+    """Purge the accounts whose deletion was asked for; returns the counts."""
+    from storykeep.maintenance.deletions import carry_out_all
+
+    settings = deployment()
+    return carry_out_all(settings, open_clients(settings), system_clock, _run_id())
+
+
 def purge_unmatched() -> dict[str, int]:
     """Delete what was captured of stories that match no campaign, where the policy says so; returns the counts."""
     from storykeep.transform.purge import purge_unmatched

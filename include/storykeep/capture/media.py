@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
+from upath import UPath
 
 from storykeep.accounts import registry
 from storykeep.accounts.states import Reason, State
@@ -77,7 +78,7 @@ def archive_media(
         def fetched(link: _Link) -> dict[str, Any]:
             return fetch(session, link.url, root, settings.media_hosts)
 
-        unkept = _archive(tick, wanted, fetched)
+        unkept = _archive(tick, root, wanted, fetched)
         log.info("%s: %d archived, %d missing", run_id, run.counts["archived"], run.counts["missing"])
     if unkept:
         raise StorykeepError(
@@ -88,7 +89,9 @@ def archive_media(
     return run
 
 
-def _archive(tick: Tick, wanted: Sequence[Wanted], fetched: Callable[[_Link], dict[str, Any]]) -> list[str]:
+def _archive(
+    tick: Tick, root: UPath, wanted: Sequence[Wanted], fetched: Callable[[_Link], dict[str, Any]]
+) -> list[str]:
     """Fetch the files, once more with a fresh link where the first one is dead, and land what came of each.
 
     Returns what the storage would not take. Dead links are replaced together, once all others are under way.
@@ -101,7 +104,7 @@ def _archive(tick: Tick, wanted: Sequence[Wanted], fetched: Callable[[_Link], di
     unkept: list[str] = []
     for link, result in side_by_side(fetched, queue, AT_ONCE):
         try:
-            _land(tick, link.wanted, **result.result())
+            _land_file(tick, root, link.wanted, result.result())
         except MediaMissingError as error:
             if link.is_fresh or str(error) in OF_THE_FILE:
                 _land(tick, link.wanted, cause=str(error))
@@ -169,8 +172,16 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> list[Wanted]:
         ).fetchall()
 
 
-def _land(tick: Tick, wanted: Wanted, *, cause: str | None = None, **file: Any) -> None:
-    """Land that a file was archived, or why it is missing."""
+def _land_file(tick: Tick, root: UPath, wanted: Wanted, file: Mapping[str, Any]) -> None:
+    """Land an archived file; one that must not land, as its account was purged meanwhile, goes again."""
+    with tick.conn.transaction():
+        is_known = "select from raw.media_files where content_hash = %s limit 1"
+        if not _land(tick, wanted, **file) and not tick.conn.execute(is_known, [file["content_hash"]]).rowcount:
+            (root / file["path"]).unlink(missing_ok=True)
+
+
+def _land(tick: Tick, wanted: Wanted, *, cause: str | None = None, **file: Any) -> bool:
+    """Land that a file was archived, or why it is missing; False when that is refused."""
     status: Literal["archived", "missing"] = "missing" if cause else "archived"
     if cause:
         log.warning("story %s has no %s: %s", wanted.story_id, wanted.kind, cause)
@@ -186,7 +197,7 @@ def _land(tick: Tick, wanted: Wanted, *, cause: str | None = None, **file: Any) 
         **file,
     )
     with tick.conn.transaction():
-        land(tick.conn, [row])
+        return bool(land(tick.conn, [row]))
 
 
 def _freshened(tick: Tick, dead: Mapping[_Link, str]) -> list[_Link]:

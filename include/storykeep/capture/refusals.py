@@ -65,9 +65,7 @@ def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> 
         select new.*, %s
         from unnest(%s::text [], %s::text [], %s::integer [], %s::integer [])
             as new (media_id, metric, error_code, error_subcode)
-        where not exists (
-            select from app.tombstones where story_hash = encode(sha256(convert_to(new.media_id, 'UTF8')), 'hex')
-        )
+        where exists (select from app.story_clock where story_id = new.media_id)
         order by new.media_id, new.metric
         on conflict (media_id, metric) do nothing
         """,

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -16,14 +17,23 @@ accounts = typer.Typer(no_args_is_help=True, help="Creators' accounts and their 
 
 
 @accounts.command("import")
-def accounts_import(file: Path) -> None:
-    """Take in accounts and their tokens from a CSV file. The same file twice changes nothing."""
+def accounts_import(
+    file: Path,
+    anew: Annotated[
+        list[str] | None,
+        typer.Option("--anew", metavar="HANDLE", help="Whose creator has consented anew since a purge; repeatable."),
+    ] = None,
+) -> None:
+    """Take in accounts and their tokens from a CSV file. The same file twice changes nothing.
+
+    An account that was purged stays so, unless it is named by --anew.
+    """
     from storykeep.accounts.registry import import_accounts
     from storykeep.accounts.vault import Vault
 
     settings = Settings.from_env()
     with warehouse(settings, "storykeep_ingest") as conn:
-        result = import_accounts(conn, Vault(settings.token_keys), file, system_clock())
+        result = import_accounts(conn, Vault(settings.token_keys), file, system_clock(), anew=anew or ())
     show_import(result.outcomes, result.faults)
 
 
@@ -49,20 +59,6 @@ def accounts_list() -> None:
             "token_expires_at",
             "data_access_expires_at",
         )
-
-
-@accounts.command("disconnect")
-def accounts_disconnect(username: str) -> None:
-    """Stop reading an account and forget its token. What was captured stays."""
-    from storykeep.accounts.registry import disconnect, find_account
-
-    settings = Settings.from_env()
-    with warehouse(settings, "storykeep_ingest") as conn:
-        is_new = disconnect(conn, username, system_clock())
-        _leave_alone(settings, find_account(conn, username))
-    console.print(
-        f"{username} is disconnected; its history is kept" if is_new else f"{username} was disconnected before"
-    )
 
 
 @accounts.command("pause")
@@ -127,11 +123,11 @@ def _set_mode(username: str, mode: str, by: str | None) -> None:
         account_id = find_account(conn, username)
         is_new = set_mode(conn, account_id, Mode(mode), by or login(), system_clock())
     if mode != Mode.AUTOMATIC:
-        _leave_alone(settings, account_id)
+        leave_alone(settings, account_id)
     console.print(f"{username} is {mode}" if is_new else f"{username} was {mode} before", markup=False)
 
 
-def _leave_alone(settings: Settings, account_id: str) -> None:
+def leave_alone(settings: Settings, account_id: str) -> None:
     """See to it that the next tick does not ask the account even if Postgres is away by then."""
     from storykeep.capture.outage import snapshot, spool
 

@@ -1,5 +1,6 @@
 """`storykeep db`: make, dump and restore the warehouse."""
 
+from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -43,7 +44,8 @@ def db_restore(file: Path) -> None:
     """Restore a backup into an empty database and compare every table with what was backed up."""
     from storykeep.backup.restore import restore
 
-    done = restore(Settings.from_env(), file)
+    settings = Settings.from_env()
+    done = restore(settings, file)
     show_rows(done.tables, "table", "rows", "proof")
     if done.differing:
         raise StorykeepError(
@@ -56,6 +58,19 @@ def db_restore(file: Path) -> None:
             " run: storykeep db upgrade",
             soft_wrap=True,
         )
+    _tell_of_deletions(settings, done.manifest.made_at)
     console.print(
         "its tokens are read with the STORYKEEP_TOKEN_KEYS of its time: they are not in a backup", soft_wrap=True
     )
+
+
+def _tell_of_deletions(settings: Settings, made_at: datetime) -> None:
+    """Say when the backup has brought back accounts that were to be deleted after it was made."""
+    from storykeep.accounts.goodbye.ledger import NAME, lines
+
+    if any(line.requested_at >= made_at for line in lines(settings.work_dir)):
+        console.print(
+            "accounts that were purged after this backup are in it again: before the first tick, run storykeep db"
+            f" upgrade and storykeep accounts purge --requested, which goes by {settings.work_dir / NAME}",
+            soft_wrap=True,
+        )

@@ -1,8 +1,9 @@
-"""Refuses what comes late, or again, of a purged story: its hash in app.tombstones is all that is left of it."""
+"""Refuses what comes late, or again, of a purged story or account: the hash of its id is all that is left of it."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import psycopg
 
@@ -10,19 +11,40 @@ from storykeep.landing.rows import MediaFile, Row, Story, StoryInsight, StoryLis
 
 
 def without_purged(conn: psycopg.Connection, rows: Sequence[Row]) -> list[Row]:
-    """The rows less those of purged stories; a listing that names one keeps it as its hash."""
+    """The rows less those of purged accounts and stories; a listing that names such a story keeps it as its hash."""
+    buried = _buried(conn, {row.account_id for row in rows})
+    rows = [row for row in rows if row.account_id not in buried or _is_anew(row, buried[row.account_id])]
     purged = _purged(conn, (story_id for row in rows for story_id in _named(row)))
     if not purged:
-        return list(rows)
+        return rows
     return [_unnamed(row, purged) for row in rows if not (isinstance(row, _OF_A_STORY) and row.story_id in purged)]
+
+
+def hash_of(external_id: str) -> str:
+    """What is kept of the id of a story, an account or a person that is forgotten."""
+    return hashlib.sha256(external_id.encode()).hexdigest()
 
 
 def story_hash(story_id: str) -> str:
     """What is kept of the id of a purged story."""
-    return hashlib.sha256(story_id.encode()).hexdigest()
+    return hash_of(story_id)
 
 
 _OF_A_STORY = (Story, StoryInsight, MediaFile)
+
+
+def _buried(conn: psycopg.Connection, account_ids: Iterable[str]) -> dict[str, datetime | None]:
+    """Those that were purged, with when their creator consented anew."""
+    named = {hash_of(account_id): account_id for account_id in account_ids}
+    found = conn.execute(
+        "select account_hash, readmitted_at from app.account_tombstones where account_hash = any(%s)", [list(named)]
+    )
+    return {named[digest]: readmitted_at for digest, readmitted_at in found}
+
+
+def _is_anew(row: Row, readmitted_at: datetime | None) -> bool:
+    """Whether it was captured under a consent that came after the purge."""
+    return readmitted_at is not None and row.captured_at >= readmitted_at
 
 
 def _named(row: Row) -> Iterable[str]:

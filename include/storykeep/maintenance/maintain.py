@@ -1,4 +1,4 @@
-"""The daily round of the warehouse: the weekly proof of the marts, purge, retention, and the pages of the checks.
+"""The daily round of the warehouse: the proof of the marts, deletion requests, purge, retention, pages of the checks.
 
 The proof comes first: as long as the marts and raw disagree, nothing of raw is dropped.
 """
@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from storykeep.clock import Clock
+from storykeep.graph.client import open_clients
 from storykeep.landing.retention import old_partitions, retire
 from storykeep.landing.runs import Run, ledger
+from storykeep.maintenance.deletions import carry_out_all
 from storykeep.quality import data_docs
 from storykeep.settings import Settings
 from storykeep.transform import last_build
@@ -31,6 +33,7 @@ def maintain(settings: Settings, clock: Clock, run_id: str, *, rebuild: bool = F
     Raises what its steps raise, StorykeepError for the most part.
     """
     counts = prove_marts(settings, clock, run_id) if rebuild or rebuild_is_due(settings, clock()) else {}
+    counts |= carry_out_all(settings, open_clients(settings), clock, run_id)
     counts |= purge_unmatched(settings, clock())
     return counts | apply_retention(settings, clock, run_id) | prune_data_docs(settings, clock, run_id)
 

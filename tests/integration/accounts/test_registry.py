@@ -8,11 +8,11 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 from pydantic import SecretStr
 
+from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.registry import (
     ImportResult,
     account_id_of,
     capturable,
-    disconnect,
     import_accounts,
     list_accounts,
     mark,

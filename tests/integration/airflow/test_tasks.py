@@ -154,11 +154,12 @@ def test_the_rebuild_is_skipped_when_it_is_not_due_and_not_asked_for(
 
 
 def test_the_daily_steps_write_themselves_down(tasks: Any, conn: psycopg.Connection) -> None:
+    assert tasks.carry_out_deletions() == {"recalled after a restore": 0}
     assert tasks.purge_unmatched() == {}
     assert tasks.apply_retention() == {}
     assert tasks.prune_data_docs() == {"data docs deleted": 0}
     written = conn.execute("select run_id, kind, status from app.runs order by 1").fetchall()
-    assert written == [(f"{RUN_ID}/data-docs", "maintain", "ok"), (f"{RUN_ID}/retention", "maintain", "ok")]
+    assert written == [(f"{RUN_ID}/{step}", "maintain", "ok") for step in ("data-docs", "deletions", "retention")]
 
 
 @pytest.mark.parametrize(

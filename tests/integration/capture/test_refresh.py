@@ -11,7 +11,7 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from storykeep.accounts.registry import disconnect
+from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.capture import refresh as module
 from storykeep.capture.engine import capture
 from storykeep.capture.refresh import outcome_of, raise_unread, refresh

@@ -29,6 +29,8 @@ APPEND_ONLY = (
     "app.consents",
     "app.snoozes",
     "app.notifications",
+    "app.alerts",
+    "app.schema_notices",
 )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 
 from storykeep.accounts.connections import held, mark
+from storykeep.accounts.goodbye.readmission import readmit
 from storykeep.accounts.registry import account_id_of, keep_account
 from storykeep.accounts.signin.attempts import Attempt, Invitation, begin, end_abandoned, finish, take
 from storykeep.accounts.signin.consent import Consent, Outcome, keep_consent
@@ -167,6 +168,7 @@ def _common(found: tuple[Found, ...]) -> Trouble | None:
 
 
 def _connect(conn: psycopg.Connection, vault: Vault, arrival: Arrival, found: Found, now: datetime) -> Connected:
+    readmit(conn, found.ig_user_id, now)  # a sign-in is a consent, whatever was purged before
     account_id = keep_account(conn, found.ig_user_id, found.username, now)
     outcome = keep_consent(conn, vault, account_id, _consent(arrival, found), now)
     (one,) = held(conn, account_id)

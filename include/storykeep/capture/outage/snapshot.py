@@ -80,6 +80,15 @@ def forget(folder: Path, account_id: str) -> None:
             private_file.write(path, _FORMAT.dump_json(memory))
 
 
+def forget_all(folder: Path, account_id: str, ig_user_id: str) -> None:
+    """Forget an account, its stories, and the pool that has its name. Raises StorykeepError when that fails."""
+    for path in folder.glob("plan-*.json"):
+        memory = _read(path)
+        memory.connections.pop(account_id, None)
+        memory.pools.pop(ig_user_id, None)
+        private_file.write(path, _FORMAT.dump_json(memory.as_of(memory.at) if memory.at else memory))
+
+
 def locked(connections: Iterable[Connection]) -> dict[str, LockedConnection]:
     """The connections without their open tokens, by account."""
     return {

@@ -4,7 +4,8 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -41,10 +42,9 @@ def folder(settings: Settings) -> Path:
 
 def write(place: Path, record: Record) -> None:
     """Keep a record for good. Raises StorykeepError, and leaves what is there as it is, when that is not possible."""
-    content = FORMAT.dump_json(record)
     at = record.at.astimezone(UTC).strftime(_TIME)
     name = f"replies-{at}-{next(_numbers):08}-{_digest(record.run_id.encode())[:16]}-{secrets.token_hex(4)}.json"
-    private_file.write(place / name, _digest(content).encode() + b"\n" + content)
+    _write(place / name, record)
 
 
 def files(place: Path, *, since: datetime | None = None) -> list[Path]:
@@ -80,6 +80,29 @@ def records(place: Path, *, since: datetime | None = None) -> Iterator[Record]:
             log.error("%s", error)
 
 
+def forget(place: Path, account_id: str) -> int:
+    """Take what came of an account out of the spool; returns how many answers.
+
+    A file that nobody can read goes when the account's id stands in it. Raises StorykeepError when the folder refuses.
+    """
+    forgotten = 0
+    for path in [*place.glob("replies-*.json"), *place.glob("replies-*.bad")]:
+        try:
+            record = read(path)
+        except StorykeepError:
+            forgotten += _remove_if_named(path, account_id)
+            continue
+        rest = _without(record, account_id)
+        if rest == record:
+            continue
+        forgotten += len(record.answers) - len(rest.answers)
+        if rest.answers or rest.unlisted:
+            _write(path, rest)
+        else:
+            path.unlink(missing_ok=True)
+    return forgotten
+
+
 def set_aside(path: Path) -> Path:
     """Take a file that cannot be landed out of the way, without losing it; returns what it is called now."""
     return path.rename(path.with_name(f"{path.name}.bad"))
@@ -89,6 +112,29 @@ def waiting(place: Path) -> Waiting:
     """What waits there."""
     found = files(place)
     return Waiting(len(found), _time_of(found[0]) if found else None, len(list(place.glob("replies-*.bad"))))
+
+
+def _write(path: Path, record: Record) -> None:
+    content = FORMAT.dump_json(record)
+    private_file.write(path, _digest(content).encode() + b"\n" + content)
+
+
+def _without(record: Record, account_id: str) -> Record:
+    return replace(
+        record,
+        answers=tuple(answer for answer in record.answers if answer.key.account_id != account_id),
+        unlisted=tuple(other for other in record.unlisted if other != account_id),
+        token_versions={other: version for other, version in record.token_versions.items() if other != account_id},
+    )
+
+
+def _remove_if_named(path: Path, account_id: str) -> bool:
+    """Says whether it did; a file that a drain has landed meanwhile is gone already."""
+    with suppress(FileNotFoundError):
+        if account_id.encode() in path.read_bytes():
+            path.unlink()
+            return True
+    return False
 
 
 def _time_of(path: Path) -> datetime:

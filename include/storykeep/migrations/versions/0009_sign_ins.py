@@ -3,7 +3,7 @@
 from storykeep.migrations.scripts import run_script
 
 revision: str = "0009"
-down_revision: str | None = "0007"
+down_revision: str | None = "0008"
 
 
 def upgrade() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storykeep.accounts.registry import disconnect
+from storykeep.accounts.goodbye.disconnect import disconnect
+from storykeep.accounts.goodbye.requests import record
 from storykeep.capture import tick
 from storykeep.capture.asks import key_of
 from storykeep.capture.engine import capture, capture_away
@@ -22,6 +23,7 @@ from storykeep.graph.errors import RefusedError
 from storykeep.landing.purge import purge_stories
 from storykeep.landing.runs import Run
 from storykeep.landing.storage import open_root
+from storykeep.maintenance.deletions import carry_out
 from storykeep.warehouse import WarehouseAwayError
 
 from ..conftest import Scene
@@ -331,3 +333,28 @@ def test_nothing_comes_back_of_a_story_that_was_purged_before_the_drain(
         "select 1 from raw.story_listings where payload ? %s",
     ):
         assert scene.all(query, story_id) == []
+
+
+def test_nothing_comes_back_of_an_account_that_was_purged_before_the_drain(scene: Scene) -> None:
+    victim = scene.with_stories("facebook")[0]
+    quickly(scene)
+    account_id = account_of(scene, victim)
+    tick_away(scene)
+    spooled = {path: path.read_bytes() for path in spool.files(place(scene))}
+    assert account_id in "".join(content.decode("latin-1") for content in spooled.values())
+    others = sum(len(record.answers) for record in records(scene))
+
+    request = record(scene.conn, scene.settings.work_dir, "command", victim, [victim], scene.now)
+    done = carry_out(scene.settings, {}, request, scene.now)
+    left = list(records(scene))
+    assert done.certificate["spooled replies"] > 0
+    assert sum(len(one.answers) for one in left) == others - done.certificate["spooled replies"]
+    on_disk = "".join(path.read_text("latin-1") for path in place(scene).iterdir())
+    assert account_id not in on_disk and victim not in on_disk
+
+    for path, content in spooled.items():  # another machine's spool knows of no purge
+        path.write_bytes(content)
+    assert quickly(scene).counts["drained"] == others
+    for table in ("raw.stories", "raw.story_listings", "raw.story_insights", "app.story_clock", "app.account_clock"):
+        assert scene.all(f"select 1 from {table} where account_id = %s", account_id) == []  # noqa: S608
+    assert scene.one("select count(*) from app.api_pools where pool = %s", victim) == 0
