@@ -10,7 +10,7 @@ from datetime import datetime
 import psycopg
 
 from storykeep.accounts.alerts import Alert, due, lost_token, told, urgency
-from storykeep.accounts.connections import Held, held, mark
+from storykeep.accounts.connections import READ_SCOPE, Held, held, mark, react
 from storykeep.accounts.inspection import Opened, inspections
 from storykeep.accounts.renewal import renewed, returned
 from storykeep.accounts.snooze import awake, snoozed
@@ -20,7 +20,7 @@ from storykeep.accounts.verdict import judge, learned, should_inspect, should_re
 from storykeep.clock import Clock
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import GraphClient
-from storykeep.graph.errors import GraphError, ThrottledError
+from storykeep.graph.errors import GraphError, PermissionMissingError, ThrottledError
 from storykeep.graph.tokens import TokenFacts
 from storykeep.settings import FLAVOURS, Flavour
 
@@ -108,7 +108,12 @@ def _round(
     errors: list[GraphError] = []
     again: list[Opened] = []
     for one in inspections(conn, client, opened, clock):
-        if isinstance(one.facts, GraphError):
+        if isinstance(one.facts, PermissionMissingError) and one.facts.scope == READ_SCOPE[client.api.flavour]:
+            # Instagram answers so where permission was withdrawn; its token lives on.
+            before = one.opened.connection
+            react(conn, before.account_id, one.facts, clock(), used=before.token_version)
+            conn.commit()
+        elif isinstance(one.facts, GraphError):
             label = one.opened.connection.label
             log.warning("%s: not inspected, which is tried again next time: %s", label, one.facts)
             errors += [] if isinstance(one.facts, ThrottledError) else [one.facts]

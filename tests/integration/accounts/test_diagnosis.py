@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from storykeep.accounts.connections import held
 from storykeep.accounts.diagnosis import Finding, diagnose
-from storykeep.accounts.registry import disconnect, import_accounts
+from storykeep.accounts.goodbye.disconnect import disconnect
+from storykeep.accounts.registry import import_accounts
 from storykeep.accounts.vault import Vault
 from storykeep.graph.client import GraphClient
 from storykeep.sandbox.serve import Running, sandbox

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from storykeep.accounts import pools
 from storykeep.accounts.alerts import Alert
 from storykeep.accounts.connections import held, react
+from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.health import check_tokens
-from storykeep.accounts.registry import account_id_of, capturable, disconnect
+from storykeep.accounts.registry import account_id_of, capturable
 from storykeep.accounts.vault import Vault
 from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
@@ -211,6 +212,15 @@ def test_one_failed_inspection_is_kept_for_next_time(conn: psycopg.Connection, v
     assert told(watch(conn, vault)) == [("lena", "status", "connected_no_insights")]
     assert watch(conn, vault) == []
     assert state(conn) == ("connected", None)
+
+
+def test_a_withdrawn_permission_that_the_inspection_meets_is_told_once_and_is_no_outage(
+    conn: psycopg.Connection, vault: Vault, meta: Meta
+) -> None:
+    bring(conn, vault, OMAR.replace("tok-omar,", "tok-omar,2027-01-19T12:00:00Z"))
+    meta.facts["tok-omar"] = PermissionMissingError("no", scope="instagram_business_basic")
+    assert told(watch(conn, vault)) == [("omar", "status", "needs_action")]
+    assert watch(conn, vault) == []
 
 
 def test_an_api_out_of_reach_is_an_error_that_names_it(conn: psycopg.Connection, vault: Vault, meta: Meta) -> None:

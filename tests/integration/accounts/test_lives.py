@@ -16,8 +16,9 @@ from tests.transitions import is_legal
 from storykeep.accounts import pools
 from storykeep.accounts.alerts import LADDER, Alert, Key, tell
 from storykeep.accounts.connections import INSIGHTS_SCOPE, READ_SCOPE, Held, held, react
+from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.health import check_tokens
-from storykeep.accounts.registry import account_id_of, capturable, disconnect
+from storykeep.accounts.registry import account_id_of, capturable
 from storykeep.accounts.states import AFTER_REFUSAL, CAPTURED, CONDITIONS, FINAL, TROUBLE, Reason, State
 from storykeep.accounts.vault import Vault
 from storykeep.clock import fixed_clock

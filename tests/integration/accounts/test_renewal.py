@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from storykeep.accounts import pools
 from storykeep.accounts.connections import held, react
-from storykeep.accounts.registry import account_id_of, capturable, disconnect
+from storykeep.accounts.goodbye.disconnect import disconnect
+from storykeep.accounts.registry import account_id_of, capturable
 from storykeep.accounts.rotation import rotate
 from storykeep.accounts.vault import Vault
 from storykeep.graph import tokens

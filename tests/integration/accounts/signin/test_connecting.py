@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from storykeep.accounts.registry import account_id_of, disconnect, import_accounts, list_accounts
+from storykeep.accounts.goodbye.disconnect import disconnect
+from storykeep.accounts.registry import account_id_of, import_accounts, list_accounts
 from storykeep.accounts.rows import COLUMNS
 from storykeep.accounts.signin.attempts import tries
 from storykeep.accounts.signin.level import Level

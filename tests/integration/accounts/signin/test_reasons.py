@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from storykeep.accounts.registry import account_id_of, disconnect, list_accounts
+from storykeep.accounts.goodbye.disconnect import disconnect
+from storykeep.accounts.registry import account_id_of, list_accounts
 from storykeep.accounts.signin.attempts import tries
 from storykeep.accounts.signin.trouble import SignInError
 from storykeep.accounts.states import Reason, State, condition
