@@ -58,6 +58,9 @@ told as (
             -- Replies that are withheld carry code 10 too.
             when replies.status = 'refused' and (replies.error_code = 10 or replies.error_code between 200 and 299)
                 then 'permission'
+            -- That it is not there says nothing of a story where many were told so at once.
+            when replies.error_subcode = 33 and runs.causes -> 'platform_incident' is not null
+                then 'platform_incident'
             else 'not_offered'
         end as cause
     from lost
@@ -66,6 +69,7 @@ told as (
             lost.story_id = replies.story_id
             and lost.unread_since < replies.captured_at
             and lost.expires_at >= replies.captured_at
+    left join runs on replies.run_id = runs.run_id
     where replies.status = 'refused' or replies.captured_at >= lost.sweep_from
     union all
     select
