@@ -9,8 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pydantic import SecretStr
-from tests.integration.accounts.test_health import CLIENTS, DAY, NOW, Meta, bring
-from tests.integration.accounts.test_health import meta as meta
+from tests.integration.accounts.meta import CLIENTS, DAY, NOW, Meta, bring
 from tests.transitions import is_legal
 
 from storykeep.accounts import pools
