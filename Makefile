@@ -48,8 +48,8 @@ soak: install-dev ## a simulated week of 1,000 accounts and 120 days of 200 conn
 	$(BIN)/python bench/soak.py $(SOAK_ARGS)
 
 test: install-dev ## every test: unit, integration, dags, dbt, end to end
-	$(BIN)/python -m pytest --ignore tests/e2e $(SIDE_BY_SIDE) $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not e2e' $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
 lint: install-dev ## style, types and SQL; changes nothing
 	$(BIN)/ruff check

@@ -99,7 +99,8 @@ def test_the_daily_round_proves_the_marts_once_a_week_and_capture_goes_on_meanwh
     assert not waiting[0].is_alive()
 
     written = conn.execute("select run_id, status from app.runs where run_id like 'round/%' order by 1").fetchall()
-    assert written == [("round/data-docs", "ok"), ("round/rebuild", "ok"), ("round/retention", "ok")]
+    parts = ("data-docs", "deletions", "rebuild", "retention")
+    assert written == [(f"round/{part}", "ok") for part in parts]
     assert not rebuild_is_due(standing, LATER + timedelta(days=6))
     assert rebuild_is_due(standing, LATER + timedelta(days=7))
     late = conn.execute("select views from marts.fct_story_readings where captured_at = %s", [at(12, 12, 2)])

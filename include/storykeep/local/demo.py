@@ -7,7 +7,9 @@ import argparse
 import csv
 import io
 import logging
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -90,6 +92,8 @@ def run(stack: LocalStack, history: timedelta) -> list[str]:
     with _step(f"The DAGs on a schedule of {TICK.total_seconds():.0f} s"):
         faults = _watch(stack.airflow.api, _expected_alerts(stack))
     faults += _shortfalls(_report(stack))
+    with _step("Single connections: what is wrong with one, and a goodbye"):
+        faults += _show_connections(stack)
     for fault in faults:
         console.print(f"not as expected: {fault}", style="red", markup=False)
     if not faults:
@@ -206,6 +210,11 @@ def _check_watch(airflow: AirflowApi, run: dict[str, Any], alerts: set[str]) -> 
     if run["state"] != "failed" or named != alerts:
         return [f"watch_tokens ended as {run['state']} naming {sorted(named)}, not {sorted(alerts)}"]
     _say(f"watch_tokens failed as it should, for {len(alerts)} accounts")
+    checked = airflow.log("watch_tokens", run["dag_run_id"], "check_tokens")
+    renewed = [line for line in checked.splitlines() if "was renewed" in line]
+    for line in renewed[:1]:
+        _say(f"watch_tokens: @{line.partition('@')[2]}")
+    _say(f"watch_tokens renewed {len(renewed)} tokens")
     return []
 
 
@@ -223,6 +232,32 @@ def _shortfalls(kept: Kept) -> list[str]:
     if kept.share is None or kept.share < KEPT_AT_LEAST:
         return [f"the views kept are {kept.share} of the truth, not at least {KEPT_AT_LEAST}"]
     return []
+
+
+def _show_connections(stack: LocalStack) -> list[str]:
+    """Diagnose an account in trouble and disconnect a healthy one, as a person would."""
+    troubled = _expected_alerts(stack)
+    rows = csv.DictReader(io.StringIO(stack.ask_sandbox("accounts.csv").text))
+    healthy = [row["username"] for row in rows if row["access_token"] and row["login_flavour"] == "facebook"]
+    leaving = next(username for username in healthy if username not in troubled)
+    faults = _command(stack, "accounts", "diagnose", min(troubled), expect=1)
+    return faults + _command(stack, "accounts", "disconnect", leaving, expect=0)
+
+
+def _command(stack: LocalStack, *words: str, expect: int) -> list[str]:
+    """Run a command of the console script, show what it prints, and return whether it ended otherwise than expected."""
+    _say(f"$ storykeep {' '.join(words)}")
+    done = subprocess.run(
+        [sys.executable, "-m", "storykeep", *words],
+        env={**os.environ, **stack.environ, "COLUMNS": "120"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in (done.stdout + done.stderr).splitlines():
+        _say(line)
+    return [] if done.returncode == expect else [f"storykeep {' '.join(words)} ended with {done.returncode}"]
 
 
 def _stay(stack: LocalStack) -> None:
