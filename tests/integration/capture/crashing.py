@@ -12,12 +12,14 @@ from typing import Any
 import psycopg
 import requests
 
+from storykeep.accounts.goodbye.requests import open_requests
 from storykeep.accounts.health import check_tokens
 from storykeep.accounts.rotation import rotate
 from storykeep.accounts.vault import Vault
 from storykeep.capture.replay import run_tick
 from storykeep.clock import fixed_clock
 from storykeep.graph.client import open_clients
+from storykeep.maintenance.deletions import carry_out
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
@@ -42,14 +44,21 @@ def rotation(conn: psycopg.Connection, settings: Settings, at: datetime) -> None
     rotate(conn, Vault(settings.token_keys))
 
 
+def deletion(conn: psycopg.Connection, settings: Settings, at: datetime) -> None:
+    """The work of `storykeep accounts purge --requested` with one open request."""
+    (request,) = open_requests(conn)
+    conn.rollback()
+    carry_out(settings, {}, request, at)
+
+
 Work = Callable[[psycopg.Connection, Settings, datetime], None]
 
 
 def crash_at(step: int, settings: Settings, at: datetime, work: Work = tick) -> bool:
     """Do the work in a process that dies at its step number `step`; False when the work had fewer steps.
 
-    Steps lie before and after each request that is sent, each file that is given its name and each transaction that is
-    committed.
+    Steps lie before and after each request that is sent, each file that is given its name or deleted, and each
+    transaction that is committed.
     """
     process = context.Process(target=_do, args=(step, settings, at, work))
     process.start()
@@ -72,6 +81,7 @@ def _do(step: int, settings: Settings, at: datetime, work: Work) -> None:
 
     requests.Session.send = passing(requests.Session.send)  # type: ignore[method-assign]
     Path.rename = passing(Path.rename)  # type: ignore[method-assign]
+    Path.unlink = passing(Path.unlink)  # type: ignore[method-assign]
     psycopg.Transaction.__exit__ = passing(psycopg.Transaction.__exit__)  # type: ignore[method-assign]
     psycopg.Connection.commit = passing(psycopg.Connection.commit)  # type: ignore[method-assign]
     with connect(settings.warehouse, "storykeep_ingest") as conn:

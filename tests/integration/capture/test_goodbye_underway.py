@@ -20,8 +20,8 @@ from storykeep.maintenance.deletions import carry_out, carry_out_all
 from storykeep.warehouse import connect
 
 from .conftest import Scene
+from .crashing import crash_at, deletion
 from .doomed import Doomed, ask, on_disk, purge
-from .dying import die_at
 from .test_purge import dump, files
 from .test_same_marts import HALF_AN_HOUR, prepare
 
@@ -121,10 +121,10 @@ def test_a_purge_that_is_killed_again_and_again_comes_to_the_same_certificate(ca
     request = ask(scene, doomed)
     steps = count(1, 2)
     while not scene.all("select 1 from app.account_tombstones"):
-        assert die_at(next(steps), scene.settings, scene.now)
+        assert crash_at(next(steps), scene.settings, scene.now, deletion)
     scene.tick(timedelta(minutes=16))
     for step in (8, 11, 15, 19, 23, 27):
-        die_at(step, scene.settings, scene.now)
+        crash_at(step, scene.settings, scene.now, deletion)
     done = requests.find(scene.conn, request.code)
     if done is None or done.done_at is None:
         assert done is not None
