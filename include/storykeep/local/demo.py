@@ -7,7 +7,6 @@ import argparse
 import csv
 import io
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -249,7 +248,7 @@ def _command(stack: LocalStack, *words: str, expect: int) -> list[str]:
     _say(f"$ storykeep {' '.join(words)}")
     done = subprocess.run(
         [sys.executable, "-m", "storykeep", *words],
-        env={**os.environ, **stack.environ, "COLUMNS": "120"},
+        env={**stack.environ, "COLUMNS": "120", "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
