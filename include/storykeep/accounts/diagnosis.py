@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from storykeep.accounts import pools
 from storykeep.accounts.connections import READ_SCOPE, Held, held, missing_scopes
 from storykeep.accounts.registry import find_account
-from storykeep.accounts.states import AFTER_REFUSAL, TROUBLE, Owner, Reason, State, condition
+from storykeep.accounts.signin.attempts import tries
+from storykeep.accounts.states import AFTER_REFUSAL, CAPTURED, TROUBLE, Owner, Reason, State, condition
 from storykeep.accounts.vault import Vault
 from storykeep.errors import StorykeepError
 from storykeep.graph import endpoints, tokens
@@ -65,8 +66,8 @@ def diagnose(
     one = next(iter(held(conn, account_id)), None)
     conn.commit()  # no transaction stays open while the API is asked
     if one is None:
-        return [_trouble("connection", State.NOT_TRACKED, None)]
-    return [_recorded(one), *_looked_into(conn, vault, clients, one, now)]
+        return [_trouble("connection", State.NOT_TRACKED, None), *_tried(conn, account_id, None)]
+    return [_recorded(one), *_tried(conn, account_id, one), *_looked_into(conn, vault, clients, one, now)]
 
 
 def _recorded(one: Held) -> Finding:
@@ -74,6 +75,16 @@ def _recorded(one: Held) -> Finding:
     if one.state in TROUBLE or one.token_encrypted is None:
         return _trouble("connection", one.state, one.why)
     return Finding("connection", True, f"{one.status} since {one.status_since:%Y-%m-%d %H:%M} UTC")
+
+
+def _tried(conn: psycopg.Connection, account_id: str, one: Held | None) -> Iterator[Finding]:
+    """Why the last sign-in did not mend what is wrong. One that failed harms no good connection."""
+    last = tries(conn, account_id)
+    conn.commit()
+    if last is None or last.status is State.CONNECTED:
+        return
+    if one is None or (one.state not in CAPTURED and last.last_begun_at >= one.status_since):
+        yield _trouble(f"sign-in number {last.count}", last.status, last.reason, last.detail or "")
 
 
 def _looked_into(

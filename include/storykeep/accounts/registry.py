@@ -290,12 +290,5 @@ def _keep_creator(conn: psycopg.Connection, name: str) -> str:
     return creator_id
 
 
-def _append_event(conn: psycopg.Connection, account_id: str, at: datetime, kind: str, state: State) -> None:
-    conn.execute(
-        "insert into app.connection_events (account_id, happened_at, kind, status) values (%s, %s, %s, %s)",
-        [account_id, at, kind, state.value],
-    )
-
-
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from storykeep.accounts.diagnosis import diagnose
 from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.registry import account_id_of, list_accounts
 from storykeep.accounts.signin.attempts import tries
@@ -25,6 +26,9 @@ def told(scene: Scene, error: SignInError, person: dict[str, str], reason: Reaso
     tried = tries(scene.conn, account_id_of(person["ig_user_id"]))
     assert tried is not None
     assert (tried.status, tried.reason, tried.detail or "") == (State.NEEDS_ACTION, reason, error.trouble.detail)
+    (_, last) = diagnose(scene.conn, scene.vault, {}, person["username"], scene.now)
+    assert (last.check, last.is_well) == ("sign-in number 1", False)
+    assert last.what.startswith(f"needs_action ({reason}")
     listed = {one.username: (one.status, one.reason) for one in list_accounts(scene.conn)}
     assert listed[person["username"]] == ("needs_action", reason)
     assert scene.one("select count(*) from app.connections") == 0
