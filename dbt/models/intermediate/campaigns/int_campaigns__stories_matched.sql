@@ -31,7 +31,7 @@ stories as (
         posted_at,
         -- Captions are in every language: the patterns need Unicode's letters and cases, not the server's locale.
         caption collate pg_c_utf8 as caption
-    from {{ ref('int_stories__versions_latest') }}
+    from {{ ref('int_stories__known') }}
 
 ),
 
