@@ -119,7 +119,7 @@ told as (
         {% for column in undercount_columns() %}
             case
                 when stories.finality in ('sweep', 'late') then coalesce(undercounts.{{ column }}, stories.{{ column }})
-            end as {{ column }},
+            end::numeric(30, 2) as {{ column }},
         {% endfor %}
         case when {{ any_withheld }} then 0 end as withheld_lower_bound,
         case when {{ any_withheld }} then {{ withheld_upper() }} end as withheld_upper_bound
