@@ -126,6 +126,20 @@ def _people(conn: psycopg.Connection) -> None:
 
 def _consents(conn: psycopg.Connection) -> None:
     """The ledger began after 101 was seen; who connected acc-a consented anew, under another text, on the 12th."""
+    # It failed after the build, and was under way then.
+    insert(
+        conn,
+        "app.sign_ins",
+        state_hash="0" * 64,
+        login_flavour="facebook",
+        account_id="acc-n",
+        redirect_uri="https://localhost/",
+        begun_at=at(12, 11, 55),
+        expires_at=at(12, 12, 10),
+        ended_at=at(12, 12, 5),
+        status="needs_action",
+        reason="no_page",
+    )
     insert(conn, "app.consents", account_id="acc-a", given_at=at(10, 9), source="import")
     insert(conn, "app.consents", account_id="acc-b", given_at=at(10, 0), source="import")
     insert(
