@@ -66,6 +66,7 @@ def withheld(conn: psycopg.Connection, story_id: str, captured_at: datetime, **v
 
 
 def _people(conn: psycopg.Connection) -> None:
+    insert(conn, "app.listing_cadences", since=at(10, 0), seconds=900)
     insert(conn, "app.brands", brand_id="b1", name="Lumen", time_zone="Europe/Paris", currency="EUR")
     for number, letter in enumerate("abn", start=1):
         insert(conn, "app.creators", creator_id=f"c{number}", name=f"Creator {number}")

@@ -22,7 +22,7 @@ sign_ins as (
         status_since
     from {{ ref('stg_app__sign_in_attempts') }}
     where account_id not in (select connections.account_id from connections)
-    order by account_id, begun_at desc, sign_in_id desc
+    order by account_id asc, begun_at desc, sign_in_id desc
 
 ),
 
