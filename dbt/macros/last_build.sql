@@ -23,9 +23,7 @@
         create table if not exists {{ suffixed('intermediate') }}.last_build (
             as_of timestamptz not null,
             project text not null,
-            {% for table in followed_tables() %}
-                {{ table }} bigint not null,
-            {% endfor %}
+            {{ followed_tables() | join(" bigint not null, ") }} bigint not null,
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );

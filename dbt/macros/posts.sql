@@ -45,5 +45,11 @@
 {%- endmacro %}
 
 
+{# What says that the last reply to the call of a metric withheld it. #}
+{% macro withheld_by(column) -%}
+    replies.{{ column if column in post_metrics_asked_alone() else "is" }}_withheld
+{%- endmacro %}
+
+
 {# Media that was made from this moment on never had impressions. #}
 {% macro impressions_until() -%} '2024-07-02T00:00:00+00:00'::timestamptz {%- endmacro %}

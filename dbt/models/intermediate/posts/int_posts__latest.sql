@@ -55,7 +55,6 @@ select
     posts.media_type,
     posts.permalink,
     posts.caption,
-    replies.last_reading_at,
     {% for column in post_metrics() if column != 'bio_link_clicks' %}
         numbers.{{ column }},
     {% endfor %}
@@ -63,11 +62,10 @@ select
         as bio_link_clicks,
     numbers.skip_rate::numeric(9, 4) as skip_rate,
     {% for column in post_metrics() %}
-        numbers.{{ column }} is null
-        and {{ post_has(column) }}
-        and coalesce(replies.{{ column ~ '_withheld' if column in post_metrics_asked_alone() else 'is_withheld' }}, false)
-            as {{ column }}_withheld{{ "," if not loop.last }}
+        numbers.{{ column }} is null and {{ post_has(column) }} and coalesce({{ withheld_by(column) }}, false)
+            as {{ column }}_withheld,
     {% endfor %}
+    replies.last_reading_at
 from posts
 left join numbers on posts.post_id = numbers.post_id
 left join replies on posts.post_id = replies.post_id

@@ -8,8 +8,8 @@ with
 
 replies as (
 
-    select * from {{ ref('stg_instagram__media_insight_replies') }}
-    where status = 'ok' and landing_id > {{ last_build('media_insights', 0) }}::bigint
+    select * from {{ ref('int_posts__replies_new') }}
+    where status = 'ok'
 
 ),
 

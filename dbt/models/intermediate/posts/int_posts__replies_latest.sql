@@ -4,7 +4,7 @@
     indexes=[{'columns': ['post_id', 'asked'], 'unique': true}]
 ) }}
 
-{% set asked_alone = post_metrics_asked_alone() + ['reels_skip_rate'] %}
+{% set asked_alone = "'" ~ (post_metrics_asked_alone() + ['reels_skip_rate']) | join("', '") ~ "'" %}
 
 with
 
@@ -13,11 +13,11 @@ new_replies as (
     select
         post_id,
         -- The metrics of the core group are asked one by one (core:reach) once one of them was refused.
-        case when metric_group in ('{{ asked_alone | join("', '") }}') then metric_group else 'core' end as asked,
+        case when metric_group in ({{ asked_alone }}) then metric_group else 'core' end as asked,
         captured_at,
         status
-    from {{ ref('stg_instagram__media_insight_replies') }}
-    where status in ('ok', 'withheld') and landing_id > {{ last_build('media_insights', 0) }}::bigint
+    from {{ ref('int_posts__replies_new') }}
+    where status in ('ok', 'withheld')
 
 ),
 

@@ -10,8 +10,12 @@ media as (
 
 new_rows as (
 
-    select distinct post_id from media
-    where landing_id > {{ last_build('media', 0) }}::bigint
+    select distinct media.post_id
+    from media
+    inner join {{ ref('int_landing__rows_new') }} as arrived
+        on
+            media.landing_id = arrived.landing_id
+            and arrived.table_name = 'media'
 
 ),
 
