@@ -1,0 +1,122 @@
+"""Writes brands and campaigns as the file that imports back to them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import yaml
+
+from storykeep.campaigns.registry import handles
+from storykeep.campaigns.versions import Document
+from storykeep.errors import StorykeepError
+
+
+def export_campaigns(conn: psycopg.Connection) -> str:
+    """Every brand and campaign as YAML: importing it changes nothing.
+
+    Raises StorykeepError when two accounts have the handle of a participant, so that the file could not tell which.
+    """
+    # Campaigns first, so that a campaign of an import meanwhile is never without its brand.
+    campaigns = _documents(
+        conn, "select app.campaign_document(campaign_id)::text from app.campaigns order by brand_id, campaign_id"
+    )
+    brands = _documents(conn, "select app.brand_document(brand_id)::text from app.brands order by brand_id")
+    names = handles(conn)
+    _refuse_shared_handles(campaigns, names)
+    return as_yaml(map(_known, brands), (_campaign(campaign, names) for campaign in campaigns))
+
+
+def as_yaml(brands: Iterable[Mapping[str, Any]], campaigns: Iterable[Mapping[str, Any]]) -> str:
+    """A campaigns file of these brands and campaigns, with the keys and values that it may have."""
+    top = {"brands": [_Line(brand) for brand in brands], "campaigns": [_block(campaign) for campaign in campaigns]}
+    return yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
+
+
+def _documents(conn: psycopg.Connection, query: Any) -> list[Document]:
+    return [json.loads(text, parse_float=Decimal) for (text,) in conn.execute(query)]
+
+
+def _refuse_shared_handles(campaigns: Iterable[Document], names: Mapping[str, str]) -> None:
+    bearers = Counter(names.values())
+    for campaign in campaigns:
+        for part in campaign["participants"]:
+            if bearers[handle := names[part["account_id"]]] > 1:
+                raise StorykeepError(
+                    f"{bearers[handle]} accounts have the handle @{handle}, and a file cannot tell which is meant",
+                    where=f"campaign {campaign['campaign_id']!r}",
+                    remedy="import the account that is called otherwise now (storykeep accounts import)",
+                )
+
+
+def _campaign(document: Document, names: Mapping[str, str]) -> dict[str, Any]:
+    """A campaign's document with the keys, the handles and the moments of a campaigns file."""
+    return _known(document) | {
+        "starts_at": _moment(document["starts_at"]),
+        "ends_at": _moment(document["ends_at"]),
+        "rules": document["rules"],
+        "participants": [
+            _known(
+                {
+                    "username": names[part["account_id"]],
+                    "from": _moment(part["valid_from"]),
+                    "to": _moment(part["valid_to"]),
+                    "fee": part["fee"],
+                }
+            )
+            for part in document["participants"]
+        ],
+        "deliverables": [
+            _known(
+                {
+                    "deliverable_id": one["deliverable_id"],
+                    "username": one["account_id"] and names[one["account_id"]],
+                    "kind": one["kind"],
+                    "quantity": one["quantity"],
+                    "due_at": _moment(one["due_at"]),
+                }
+            )
+            for one in document["deliverables"]
+        ],
+    }
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in fields.items() if value is not None}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+class _Line(dict[str, Any]):
+    """A mapping that is written in one line."""
+
+
+def _block(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign with each row of its lists in one line."""
+    return {key: [_Line(row) for row in value] if isinstance(value, list) else value for key, value in campaign.items()}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes money and moments as people do, and lines as such."""
+
+
+def _represent_line(dumper: yaml.SafeDumper, line: _Line) -> yaml.Node:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", line, flow_style=True)
+
+
+def _represent_money(dumper: yaml.SafeDumper, money: Decimal) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:float", f"{money:f}")
+
+
+def _represent_moment(dumper: yaml.SafeDumper, moment: datetime) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:timestamp", moment.isoformat().replace("+00:00", "Z"))
+
+
+_Dumper.add_representer(_Line, _represent_line)
+_Dumper.add_representer(Decimal, _represent_money)
+_Dumper.add_representer(datetime, _represent_moment)
