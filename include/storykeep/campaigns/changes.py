@@ -10,6 +10,8 @@ from storykeep.campaigns.versions import Document, Kind
 # An item of a document by what people call it ("" is the brand or campaign itself), with its fields.
 Items = dict[str, dict[str, str]]
 
+# The fields of brands and campaigns as a campaigns file has them.
+ORDER = "campaign_id brand_id name time_zone starts_at ends_at cost currency scope contact".split()
 MOMENTS = ("starts_at", "ends_at", "from", "to", "due_at")
 MARKS = {"hashtag": "#", "mention": "@", "link": ""}
 
@@ -72,7 +74,7 @@ def _whole(item: str, fields: Mapping[str, str]) -> str:
 
 def _items(document: Document, handles: Mapping[str, str]) -> Items:
     """A document as people read it: handles for account ids, times in short, nothing for what is not known."""
-    own = {field: value for field, value in document.items() if not isinstance(value, list)}
+    own = {field: document[field] for field in ORDER if field in document}
     items: Items = {"": _shown(own)} if own else {}
     for rule in document.get("rules", ()):
         items[f"rule {rule['kind']} {MARKS[rule['kind']]}{rule['value']}"] = {}

@@ -3,13 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import yaml
 
+from storykeep.campaigns.changes import MOMENTS
 from storykeep.campaigns.registry import handles
 from storykeep.campaigns.versions import Document
 from storykeep.errors import StorykeepError
@@ -27,12 +27,10 @@ def export_campaigns(conn: psycopg.Connection) -> str:
     brands = _documents(conn, "select app.brand_document(brand_id)::text from app.brands order by brand_id")
     names = handles(conn)
     _refuse_shared_handles(campaigns, names)
-    return as_yaml(map(_known, brands), (_campaign(campaign, names) for campaign in campaigns))
-
-
-def as_yaml(brands: Iterable[Mapping[str, Any]], campaigns: Iterable[Mapping[str, Any]]) -> str:
-    """A campaigns file of these brands and campaigns, with the keys and values that it may have."""
-    top = {"brands": [_Line(brand) for brand in brands], "campaigns": [_block(campaign) for campaign in campaigns]}
+    top = {
+        "brands": [_Line(_fields(brand, "brand_id", "name", "time_zone", "currency", "contact")) for brand in brands],
+        "campaigns": [_block(_campaign(campaign, names)) for campaign in campaigns],
+    }
     return yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
 
 
@@ -53,43 +51,32 @@ def _refuse_shared_handles(campaigns: Iterable[Document], names: Mapping[str, st
 
 
 def _campaign(document: Document, names: Mapping[str, str]) -> dict[str, Any]:
-    """A campaign's document with the keys, the handles and the moments of a campaigns file."""
-    return _known(document) | {
-        "starts_at": _moment(document["starts_at"]),
-        "ends_at": _moment(document["ends_at"]),
-        "rules": document["rules"],
-        "participants": [
-            _known(
-                {
-                    "username": names[part["account_id"]],
-                    "from": _moment(part["valid_from"]),
-                    "to": _moment(part["valid_to"]),
-                    "fee": part["fee"],
-                }
-            )
-            for part in document["participants"]
-        ],
-        "deliverables": [
-            _known(
-                {
-                    "deliverable_id": one["deliverable_id"],
-                    "username": one["account_id"] and names[one["account_id"]],
-                    "kind": one["kind"],
-                    "quantity": one["quantity"],
-                    "due_at": _moment(one["due_at"]),
-                }
-            )
-            for one in document["deliverables"]
-        ],
+    """A campaign's document as it stands in a campaigns file, with the handles of its accounts."""
+    parts = [
+        {"username": names[part["account_id"]], "from": part["valid_from"], "to": part["valid_to"], "fee": part["fee"]}
+        for part in document["participants"]
+    ]
+    promised = [
+        one | {"username": names[one["account_id"]] if one["account_id"] else None} for one in document["deliverables"]
+    ]
+    return {
+        **_fields(document, "campaign_id", "brand_id", "name", "starts_at", "ends_at", "cost", "currency", "scope"),
+        "rules": [_fields(rule, "kind", "value") for rule in document["rules"]],
+        "participants": sorted(
+            (_fields(part, "username", "from", "to", "fee") for part in parts),
+            key=lambda part: (part["username"], part["from"]),
+        ),
+        "deliverables": [_fields(one, "deliverable_id", "username", "kind", "quantity", "due_at") for one in promised],
     }
 
 
-def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in fields.items() if value is not None}
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _fields(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """These fields of a row, in this order, as far as they are known; moments as people write them."""
+    return {
+        name: row[name].replace("+00:00", "Z") if name in MOMENTS else row[name]
+        for name in names
+        if row[name] is not None
+    }
 
 
 class _Line(dict[str, Any]):
@@ -102,7 +89,7 @@ def _block(campaign: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes money and moments as people do, and lines as such."""
+    """Writes money as people do, and lines as such."""
 
 
 def _represent_line(dumper: yaml.SafeDumper, line: _Line) -> yaml.Node:
@@ -113,10 +100,5 @@ def _represent_money(dumper: yaml.SafeDumper, money: Decimal) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:float", f"{money:f}")
 
 
-def _represent_moment(dumper: yaml.SafeDumper, moment: datetime) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:timestamp", moment.isoformat().replace("+00:00", "Z"))
-
-
 _Dumper.add_representer(_Line, _represent_line)
 _Dumper.add_representer(Decimal, _represent_money)
-_Dumper.add_representer(datetime, _represent_moment)

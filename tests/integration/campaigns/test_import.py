@@ -58,10 +58,23 @@ def test_imports_everything_that_the_file_says(conn: psycopg.Connection, path: P
 def test_what_is_new_is_told_in_full(conn: psycopg.Connection, path: Path) -> None:
     brand, campaign = take_in(conn, path).changes
     assert (brand.kind, brand.its_id, brand.is_new) == ("brand", "lumen", True)
-    assert "+ contact: ida@lumen.example" in brand.lines
+    assert brand.lines == (
+        "+ brand_id: lumen",
+        "+ name: Lumen Skin",
+        "+ time_zone: Europe/Berlin",
+        "+ currency: EUR",
+        "+ contact: ida@lumen.example",
+    )
     assert (campaign.kind, campaign.its_id, campaign.is_new) == ("campaign", "glow", True)
-    assert "+ starts_at: 2026-10-31 23:00:00 UTC" in campaign.lines
-    assert campaign.lines[-7:] == (
+    assert campaign.lines == (
+        "+ campaign_id: glow",
+        "+ brand_id: lumen",
+        "+ name: Glow Week",
+        "+ starts_at: 2026-10-31 23:00:00 UTC",
+        "+ ends_at: 2026-11-07 23:00:00 UTC",
+        "+ cost: 3200.00",
+        "+ currency: EUR",
+        "+ scope: participants",
         "+ rule hashtag #glowweek",
         "+ rule link lumen.example/glow",
         "+ rule mention @lumen.skin",
