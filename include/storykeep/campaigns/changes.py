@@ -11,7 +11,7 @@ from storykeep.campaigns.versions import Document, Kind
 Items = dict[str, dict[str, str]]
 
 # The fields of brands and campaigns as a campaigns file has them.
-ORDER = "campaign_id brand_id name time_zone starts_at ends_at cost currency scope contact".split()
+ORDER = ("campaign_id", "brand_id", "name", "time_zone", "starts_at", "ends_at", "cost", "currency", "scope", "contact")
 MOMENTS = ("starts_at", "ends_at", "from", "to", "due_at")
 MARKS = {"hashtag": "#", "mention": "@", "link": ""}
 
