@@ -67,6 +67,12 @@
 {%- endmacro %}
 
 
+{# A value of a reply as an object: empty when it is none. #}
+{% macro json_object(value) -%}
+    case when jsonb_typeof({{ value }}) = 'object' then {{ value }} else '{}' end
+{%- endmacro %}
+
+
 {# The API withholds the counts of a story with fewer than five viewers: a withheld count is 0 to this. #}
 {% macro withheld_upper() -%} 4 {%- endmacro %}
 
