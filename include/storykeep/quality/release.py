@@ -110,7 +110,7 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
             ),
         ],
         "fct_campaign_content": [
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "story_id"]),
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "content_id"]),
         ],
         "fct_campaign_performance": [
             gxe.ExpectColumnValuesToBeUnique(column="campaign_id"),
@@ -169,6 +169,7 @@ def _all_of_the_campaigns() -> Any:
     return never(
         "the stories in the mart are those of the campaigns",
         "select story_id, content.story_id as matched from {batch} as kept full join"
-        " (select distinct story_id from build.fct_campaign_content) as content using (story_id)"
+        " (select distinct story_id from build.fct_campaign_content where story_id is not null) as content"
+        " using (story_id)"
         " where kept.story_id is null or content.story_id is null",
     )
