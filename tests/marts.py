@@ -14,6 +14,8 @@ MARTS = {
     "fct_capture_coverage",
     "fct_connection_health",
     "fct_consents",
+    "fct_metric_audit",
     "fct_stories",
     "fct_story_readings",
+    "fct_story_sequences",
 }
