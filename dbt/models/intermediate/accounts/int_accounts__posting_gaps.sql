@@ -49,7 +49,7 @@ select
     runs.account_id,
     runs.starts_at,
     runs.next_at,
-    {{ hours_between('runs.starts_at', 'runs.next_at') }} as hours
+    {{ hours_between('runs.starts_at', 'runs.next_at') }}::numeric(12, 2) as hours
 from runs
 where
     runs.next_at is not null

@@ -109,9 +109,14 @@ measured as (
         last_seen.listened_until,
         coalesce(unlistened.hours, 0) as hours_not_listened,
         -- A story may have been seen in the very listing that ended the listening.
-        greatest(
-            {{ hours_between('last_seen.silent_since', 'last_seen.listened_until') }} - coalesce(unlistened.hours, 0), 0
-        ) as hours_silent,
+        case
+            when last_seen.silent_since is not null
+                then greatest(
+                    {{ hours_between('last_seen.silent_since', 'last_seen.listened_until') }}
+                    - coalesce(unlistened.hours, 0),
+                    0
+                )
+        end as hours_silent,
         periods.cause is null as is_listened_to
     from last_seen
     inner join periods on last_seen.account_id = periods.account_id

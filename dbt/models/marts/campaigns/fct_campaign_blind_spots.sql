@@ -106,7 +106,9 @@ granters as (
         standings.campaign_id,
         count(*) filter (where connections.login_flavour = 'facebook' and connections.page_tasks is null) as unknown,
         count(*) filter (
-            where connections.login_flavour = 'facebook' and not connections.page_tasks && {{ admin_tasks }}
+            where
+                connections.login_flavour = 'facebook'
+                and not string_to_array(connections.page_tasks, ', ') && {{ admin_tasks }}
         ) as without_admin
     from standings
     inner join by_mention on standings.campaign_id = by_mention.campaign_id
