@@ -12,6 +12,7 @@ from tests.dbt.world import AS_OF, at, landed
 
 from storykeep.errors import StorykeepError
 from storykeep.quality import watermarks
+from storykeep.quality.landing import CONTENT
 from storykeep.quality.release import check_release
 from storykeep.settings import Settings
 from storykeep.transform import dbt
@@ -26,6 +27,12 @@ Marts = dict[str, list[tuple[object, ...]]]
 # The claims of the release checkpoint that doubled rows break, by mart.
 DOUBLED = {
     "dim_accounts": "account_id column_values_to_be_unique",
+    "dim_dates": "date column_values_to_be_unique",
+    "fct_posts": "post_id column_values_to_be_unique",
+    "fct_audience": "table compound_columns_to_be_unique",
+    "fct_account_insights": "table compound_columns_to_be_unique",
+    "fct_account_silences": "account_id column_values_to_be_unique",
+    "fct_campaign_blind_spots": "table compound_columns_to_be_unique",
     "fct_stories": "story_id column_values_to_be_unique",
     "fct_story_readings": "table compound_columns_to_be_unique",
     "fct_story_sequences": "sequence_id column_values_to_be_unique",
@@ -39,7 +46,7 @@ DOUBLED = {
 # The other claims, with what breaks each of them.
 UPDATED = {
     "status column_values_to_not_be_null": "dim_accounts set status = null where account_id = 'acc-a'",
-    "an account that is not tracked has": "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'",
+    "not tracked has no connection": "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'",
     "an account is connected since some moment": "dim_accounts set is_connected = true where account_id = 'acc-b'",
     "an account in good health is connected": "dim_accounts set health = 'healthy' where account_id = 'acc-n'",
     "finality column_values_to_be_in_set": "fct_stories set finality = 'sure' where story_id = '101'",
@@ -56,6 +63,16 @@ UPDATED = {
     "a gap of more than an hour has a cause": "fct_capture_coverage set gap_cause = null",
     "every day since the account was added": "fct_connection_health set date = date - 1 where date = '2026-11-09'",
     "a consent that ended did so after": "fct_consents set end_reason = null",
+    "no day is missing between": "dim_dates set date = date - 9999 where date = '2026-11-12'",
+    "every post that landed": "fct_posts set post_id = '599' where post_id = '504'",
+    "a withheld count of a post": "fct_posts set views = 3 where post_id = '503'",
+    "views and impressions are not added up": "fct_posts set views_or_impressions = 160 where post_id = '505'",
+    "an audience is counted, or": "fct_audience set unavailable_reason = null where account_id = 'acc-b'",
+    "a day of Meta has 23 to 25 hours": "fct_account_insights set ends_at = ends_at + interval '1 second'",
+    "an alarm is of an account": "fct_account_silences set is_alarm = true where account_id = 'acc-a'",
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
+    "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
+    "the counts kept back are those": "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'",
 }
 # Likewise of what the small world has nothing of.
 EDITED = {
@@ -65,6 +82,8 @@ EDITED = {
 }
 # Likewise for the claims that only warn.
 ODD = {
+    "the reach of a post is at most": "fct_posts set reach = views + 1 where post_id = '501'",
+    "the views of stories are at most": "fct_account_insights set views_of_stories = views + 1",
     "reach is at most views": "fct_stories set reach = views + 1 where story_id = '101'",
     "views never fall from one reading": "fct_story_readings set views = 2000 where views = 990",
 }
@@ -140,7 +159,7 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(built: Settings, bi: p
             # Rows that go leave no landing id behind: only a build that starts anew forgets them.
             conn.execute("set role storykeep_transform")
             conn.execute("delete from intermediate.last_build")
-    assert checked.keys() == {"story_listings", "stories", "story_insights", "media_files"}
+    assert checked.keys() == {"story_listings", "stories", "story_insights", "media_files", *CONTENT}
 
 
 def test_every_release_expectation_can_fail(

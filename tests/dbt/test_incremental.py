@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.dbt.content import fill_content
 from tests.dbt.entries_world import fill_entries
 from tests.dbt.world import AS_OF, at, fill, insert, landed, reading, withheld
 from tests.marts import MARTS
@@ -26,15 +27,10 @@ pytestmark = pytest.mark.integration
 Landing = tuple[str, dict[str, Any]]
 Rows = dict[str, list[tuple[Any, ...]]]
 
-# Each with the column that the database counts in.
-TABLES = {
-    "raw.story_listings": "landing_id",
-    "raw.stories": "landing_id",
-    "raw.story_insights": "landing_id",
-    "raw.media_files": "landing_id",
-    "raw.manual_entries": "landing_id",
-    "app.entry_approvals": "approval_id",
-}
+# What comes in, each with the column that the database counts in.
+CAPTURED = ("story_listings", "stories", "story_insights", "media_files", "manual_entries")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+TABLES = {f"raw.{table}": "landing_id" for table in (*CAPTURED, *CONTENT)} | {"app.entry_approvals": "approval_id"}
 FIRST, FAILED = at(11, 12), at(12, 7)
 LATE = "9" * 64
 
@@ -44,6 +40,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
     """Every row that came into the small world, and some that make arrival matter, without their landing ids."""
     with owner(new_warehouse()) as conn:
         fill(conn)
+        fill_content(conn)
         fill_entries(conn)
         # The node comes to say another time of posting, which moves the ages of readings long taken in.
         node = {"id": "102", "timestamp": "2026-11-10T09:30:00+0000", "media_type": "IMAGE"}
@@ -62,6 +59,9 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
         _earlier_stories(conn)
         _unread_story(conn)
         _more_listings(conn)
+        # 101 and 103 vanish early; the other listings of these hours show nothing.
+        landed(conn, "story_listings", at(10, 20, 7), status="ok", payload={"101": "h", "103": "h"})
+        landed(conn, "story_listings", at(11, 9, 49), status="ok", payload={"101": "h"})
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:

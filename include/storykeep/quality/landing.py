@@ -20,7 +20,8 @@ from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
 
-TABLES = ("story_listings", "stories", "story_insights", "media_files", "manual_entries")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+TABLES = ("story_listings", "stories", "story_insights", "media_files", "manual_entries", *CONTENT)
 # No landing id is higher.
 EVERY = 2**63 - 1
 
@@ -137,6 +138,7 @@ def expectations() -> dict[str, list[Any]]:
                 " or length(content_hash) <> 64 or path not like '%' || content_hash || '%')",
             ),
         ],
+        **{table: [_known_account()] for table in CONTENT},
         "manual_entries": [
             _known_account(),
             never(

@@ -58,10 +58,9 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
             gxe.ExpectColumnValuesToBeUnique(column="account_id"),
             gxe.ExpectColumnValuesToNotBeNull(column="status"),
             never(
-                "an account that is not tracked has no connection",
-                "select account_id, login_flavour, connected_at from {batch}"
-                " where status = 'not_tracked' and connected_at is not null"
-                " or status not in ('not_tracked', 'invited', 'connecting') and connected_at is null",
+                "an account that is not tracked has no connection, one that is connected has",
+                "select account_id, status, login_flavour, connected_at from {batch}"
+                " where status = 'not_tracked' and connected_at is not null or is_connected and connected_at is null",
             ),
             never(
                 "an account is connected since some moment, or not connected",
@@ -138,8 +137,9 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 " group by story_id, metric having count(*) > 1 or not bool_and(status = 'approved')",
             ),
         ],
+        **_content(now),
         "fct_campaign_content": [
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "story_id"]),
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "content_id"]),
         ],
         "fct_campaign_performance": [
             gxe.ExpectColumnValuesToBeUnique(column="campaign_id"),
@@ -183,6 +183,97 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
     }
 
 
+def _content(now: str) -> dict[str, list[Any]]:
+    """The same of posts, audiences and what could not be seen."""
+    import great_expectations.expectations as gxe
+
+    return {
+        "dim_dates": [
+            gxe.ExpectColumnValuesToBeUnique(column="date"),
+            never(
+                "no day is missing between the first and the last",
+                "select min(date) as first, max(date) as last, count(*) as days from {batch}"
+                " having max(date) - min(date) + 1 <> count(distinct date)",
+            ),
+        ],
+        "fct_posts": [
+            gxe.ExpectColumnValuesToBeUnique(column="post_id"),
+            never(
+                "every post that landed is in the mart",
+                "select media_id from {batch} as kept right join (select media_id, min(landing_id)"  # noqa: S608 (a time of ours)
+                f" as landing_id from raw.media where captured_at <= {now}"
+                " and payload ->> 'media_product_type' is distinct from 'STORY' group by media_id) as landed"
+                " on kept.post_id = landed.media_id where kept.post_id is null"
+                " and landed.landing_id <= (select media from intermediate.int_landing__taken_in)",
+            ),
+            never(
+                "a withheld count of a post is no number",
+                "select post_id, views, reach from {batch}"
+                " where (views_withheld and views is not null) or (reach_withheld and reach is not null)",
+            ),
+            never(
+                "views and impressions are not added up",
+                "select post_id, views, impressions, views_or_impressions from {batch}"
+                " where views_or_impressions is distinct from coalesce(views, impressions)",
+            ),
+            never(
+                "the reach of a post is at most its views",
+                "select post_id, reach, views from {batch} where reach > views",
+                severity="warning",
+            ),
+        ],
+        "fct_audience": [
+            gxe.ExpectCompoundColumnsToBeUnique(
+                column_list=["account_id", "date", "audience", "dimension", "value"],
+            ),
+            never(
+                "an audience is counted, or there is a reason",
+                "select account_id, date, audience, dimension, value from {batch}"
+                " where (accounts is null) <> (unavailable_reason is not null)",
+            ),
+        ],
+        "fct_account_insights": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["account_id", "date"]),
+            never(
+                "a day of Meta has 23 to 25 hours",
+                "select account_id, date, starts_at, ends_at from {batch}"
+                " where extract(epoch from ends_at - starts_at) not in (23 * 3600, 24 * 3600, 25 * 3600)",
+            ),
+            never(
+                "the views of stories are at most those of the account",
+                "select account_id, date, views_of_stories, views from {batch} where views_of_stories > views",
+                severity="warning",
+            ),
+        ],
+        "fct_account_silences": [
+            gxe.ExpectColumnValuesToBeUnique(column="account_id"),
+            never(
+                "an alarm is of an account that is listened to and silent",
+                "select account_id, hours_silent, usual_gap_hours from {batch}"
+                " where is_alarm and (not is_listened_to or hours_silent < 3 * usual_gap_hours) is not false",
+            ),
+        ],
+        "fct_campaign_blind_spots": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "blind_spot"]),
+            never(
+                "every campaign has every blind spot",
+                "select campaign_id, count(*) as told from {batch} group by campaign_id"
+                " having count(distinct blind_spot) <> (select count(*) from staging.blind_spots)",
+            ),
+            never(
+                "what matters for certain has a size",
+                "select campaign_id, blind_spot from {batch} where matters = 'yes' and (size > 0) is not true",
+            ),
+            never(
+                "the counts kept back are those of the campaign's performance",
+                "select campaign_id, size, stories_withheld from {batch} as spots"
+                " join build.fct_campaign_performance as performance using (campaign_id)"
+                " where blind_spot = 'withheld_counts' and size <> stories_withheld",
+            ),
+        ],
+    }
+
+
 def _all_that_landed(now: str) -> Any:
     """What lands while a build is under way is for the next one."""
     return never(
@@ -198,6 +289,7 @@ def _all_of_the_campaigns() -> Any:
     return never(
         "the stories in the mart are those of the campaigns",
         "select story_id, content.story_id as matched from {batch} as kept full join"
-        " (select distinct story_id from build.fct_campaign_content) as content using (story_id)"
+        " (select distinct story_id from build.fct_campaign_content where story_id is not null) as content"
+        " using (story_id)"
         " where kept.story_id is null or content.story_id is null",
     )
