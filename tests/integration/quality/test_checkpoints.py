@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.dbt.entries_world import entry
 from tests.dbt.world import AS_OF, at, fill, insert, landed, reading
 
 from storykeep.errors import StorykeepError
@@ -78,9 +79,14 @@ def test_every_landing_expectation_can_fail(
     landed(
         conn, "media_files", at(11, 1), story_id="1", kind="media", status="archived", path="p", content_hash="short"
     )
+    entry(conn, "e1", "story_capture", at(11, 1), caption="whenever")
+    entry(conn, "e2", "story_metrics", at(11, 1), observed_at="yesterday", **stranger)
     with pytest.raises(StorykeepError) as failure:
         check_landing(warehouse, AS_OF)
     for claim in (
+        "landing of raw.manual_entries: every row belongs to a known account: found {'account_id': 'nobody'}",
+        "a story that was entered says whose it is and when it was posted: found {'entry_id': 'e1'",
+        "the moments of an entry are moments: found {'entry_id': 'e2'",
         "landing of raw.story_listings: every row belongs to a known account: found {'account_id': 'nobody'}",
         "a failed listing says why, in a known word: found {'account_id': 'acc-a'",
         "a good listing names its stories: found {'account_id': 'acc-a'",
