@@ -35,6 +35,8 @@ DOUBLED = {
     "fct_campaign_blind_spots": "table compound_columns_to_be_unique",
     "fct_stories": "story_id column_values_to_be_unique",
     "fct_story_readings": "table compound_columns_to_be_unique",
+    "fct_story_sequences": "sequence_id column_values_to_be_unique",
+    "fct_metric_audit": "table compound_columns_to_be_unique",
     "fct_campaign_content": "table compound_columns_to_be_unique",
     "fct_campaign_performance": "campaign_id column_values_to_be_unique",
     "fct_capture_coverage": "table compound_columns_to_be_unique",
@@ -52,6 +54,9 @@ UPDATED = {
     "a withheld count is no number": "fct_stories set reach = 3 where story_id = '103'",
     "every story that landed is in the mart": "fct_stories set story_id = '999' where story_id = '105'",
     "a story with final numbers has its views": "fct_stories set finality = 'late' where story_id = '106'",
+    "a story is by hand as long as": "fct_stories set provenance = 'manual_capture' where story_id = '102'",
+    "the views have a source where": "fct_stories set views_source = null where story_id = '101'",
+    "the frames of a sequence are stories": "fct_story_sequences set frames = 9",
     "share_final column_values_to_be_between": "fct_campaign_performance set share_final = 1.5",
     "reach lies between its bounds": "fct_campaign_performance set reach_upper = 1",
     "stories are those of its content": "fct_campaign_performance set stories = 9",
@@ -68,6 +73,12 @@ UPDATED = {
     "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those": "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'",
+}
+# Likewise of what the small world has nothing of.
+EDITED = {
+    "of a story's metric one edit stands at most": "insert into build.fct_metric_audit (entry_id, version, metric,"
+    " story_id, is_winner, status) values ('e', 1, 'views', '101', true, 'approved'),"
+    " ('f', 1, 'views', '101', true, 'approved')",
 }
 # Likewise for the claims that only warn.
 ODD = {
@@ -157,12 +168,15 @@ def test_every_release_expectation_can_fail(
     unlock(broken)
     for change in (*ODD.values(), *UPDATED.values()):
         broken.execute(f"update build.{change}")
+    for change in EDITED.values():
+        broken.execute(change)
     for mart in DOUBLED:
         broken.execute(f"insert into build.{mart} select * from build.{mart}")  # noqa: S608 (names of ours)
     with pytest.raises(StorykeepError) as failure:
         check_release(built, AS_OF)
     claims = [
         *UPDATED,
+        *EDITED,
         *(f"release of build.{mart}: {claim}" for mart, claim in DOUBLED.items()),
     ]
     assert [claim for claim in claims if claim not in str(failure.value)] == []

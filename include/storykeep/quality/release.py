@@ -94,6 +94,17 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 " or finality = 'masked' and not views_withheld",
             ),
             never(
+                "a story is by hand as long as no listing showed it",
+                "select story_id, provenance from {batch}"
+                " where starts_with(story_id, 'manual:') <> (provenance <> 'api')",
+            ),
+            never(
+                "the views have a source where they are known or withheld, a person where they are final by hand",
+                "select story_id, finality, views, views_source from {batch}"
+                " where (views_source is null) <> (views is null and not views_withheld)"
+                " or finality = 'manual' and views_source is distinct from 'manual'",
+            ),
+            never(
                 "reach is at most views",
                 "select story_id, reach, views from {batch} where reach > views",
                 severity="warning",
@@ -109,9 +120,26 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 severity="warning",
             ),
         ],
+        "fct_story_sequences": [
+            gxe.ExpectColumnValuesToBeUnique(column="sequence_id"),
+            never(
+                "the frames of a sequence are stories",
+                "select sequence_id, sequences.frames, counted from {batch} as sequences full join (select sequence_id,"
+                " count(*) as counted from build.fct_stories group by sequence_id) as stories using (sequence_id)"
+                " where sequences.frames is distinct from counted",
+            ),
+        ],
+        "fct_metric_audit": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["entry_id", "version", "metric"]),
+            never(
+                "of a story's metric one edit stands at most, and it is approved",
+                "select story_id, metric, count(*) as standing from {batch} where is_winner"
+                " group by story_id, metric having count(*) > 1 or not bool_and(status = 'approved')",
+            ),
+        ],
         **_content(now),
         "fct_campaign_content": [
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "story_id"]),
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "content_id"]),
         ],
         "fct_campaign_performance": [
             gxe.ExpectColumnValuesToBeUnique(column="campaign_id"),
@@ -252,7 +280,7 @@ def _all_that_landed(now: str) -> Any:
         "every story that landed is in the mart",
         "select story_id, landed.landing_id from {batch} as kept full join (select story_id, min(landing_id)"  # noqa: S608 (a time of ours)
         f" as landing_id from raw.stories where captured_at <= {now} group by story_id) as landed using (story_id)"
-        " where landed.story_id is null or (kept.story_id is null and landed.landing_id <="
+        " where landed.story_id is null and kept.provenance = 'api' or (kept.story_id is null and landed.landing_id <="
         " (select stories from intermediate.int_landing__taken_in))",
     )
 
@@ -261,6 +289,7 @@ def _all_of_the_campaigns() -> Any:
     return never(
         "the stories in the mart are those of the campaigns",
         "select story_id, content.story_id as matched from {batch} as kept full join"
-        " (select distinct story_id from build.fct_campaign_content) as content using (story_id)"
+        " (select distinct story_id from build.fct_campaign_content where story_id is not null) as content"
+        " using (story_id)"
         " where kept.story_id is null or content.story_id is null",
     )
