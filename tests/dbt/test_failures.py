@@ -70,7 +70,7 @@ UPDATED = {
     "an audience is counted, or": "fct_audience set unavailable_reason = null where account_id = 'acc-b'",
     "a day of Meta has 23 to 25 hours": "fct_account_insights set ends_at = ends_at + interval '1 second'",
     "an alarm is of an account": "fct_account_silences set is_alarm = true where account_id = 'acc-a'",
-    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those": "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'",
 }
