@@ -20,20 +20,14 @@ class Kind:
 
 def accounts(conn: psycopg.Connection, connections: Iterable[Connection]) -> list[AccountClock]:
     """The clocks of these accounts."""
-    clocks = {one.account_id: AccountClock(one.account_id, one.can_read_insights, {}, {}) for one in connections}
-    tried_at: dict[str, dict[Subject, datetime]] = {account_id: {} for account_id in clocks}
-    done_at: dict[str, dict[Subject, datetime]] = {account_id: {} for account_id in clocks}
-    for account_id, subject, tried, done in conn.execute(
-        "select account_id, subject, tried_at, done_at from app.content_clock where account_id = any(%s)",
-        [list(clocks)],
+    connections = list(connections)
+    done_at: dict[str, dict[Subject, datetime]] = {one.account_id: {} for one in connections}
+    for account_id, subject, at in conn.execute(
+        "select account_id, subject, done_at from app.content_clock where account_id = any(%s) and done_at is not null",
+        [list(done_at)],
     ):
-        tried_at[account_id][subject] = tried
-        if done is not None:
-            done_at[account_id][subject] = done
-    return [
-        AccountClock(account_id, clock.can_read_insights, tried_at[account_id], done_at[account_id])
-        for account_id, clock in clocks.items()
-    ]
+        done_at[account_id][subject] = at
+    return [AccountClock(one.account_id, one.can_read_insights, done_at[one.account_id]) for one in connections]
 
 
 def posts(conn: psycopg.Connection, account_ids: Collection[str]) -> list[PostClock]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zlib import crc32
@@ -37,20 +37,20 @@ MOST_DAYS = 30
 # A time so far ahead was noted by a clock that has been set back since, and says nothing.
 AHEAD = timedelta(minutes=5)
 
+# Of a week.
+HOURS = 7 * 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class AccountClock:
-    """When each subject of an account was last asked for, and when it was last answered in full.
+    """When each subject of an account was last answered in full; of account insights the end of the last day read.
 
-    Of account insights the latter is the end of the last day that was read. Without insights neither those nor the
-    audience are asked for.
+    Without insights neither those nor the audience are asked for.
     """
 
     account_id: str
     can_read_insights: bool = True
-    tried_at: Mapping[Subject, datetime] = field(default_factory=dict)
     done_at: Mapping[Subject, datetime] = field(default_factory=dict)
 
 
@@ -88,7 +88,7 @@ class Work:
 
 
 def plan(accounts: Iterable[AccountClock], now: datetime) -> Work:
-    """Choose what is due at `now`. What failed within the present hour is left to the next one."""
+    """Choose what is due at `now`. What failed is due until it is answered."""
     known = sorted((_believed(clock, now) for clock in accounts), key=lambda clock: clock.account_id)
     insightful = [clock for clock in known if clock.can_read_insights]
     days = {clock.account_id: _days_due(clock, now) for clock in insightful}
@@ -114,23 +114,12 @@ def _reading_due(post: PostClock, now: datetime) -> bool:
 
 
 def _is_due(clock: AccountClock, subject: Subject, now: datetime) -> bool:
-    """Whether it was not answered in the present hour, day or week, nor tried in the present hour.
+    """Whether it was not answered in the present hour, day or week.
 
     Days and weeks begin at another hour for each account, so that not all accounts are asked at once.
     """
-    if _is_tried(clock, subject, now):
-        return False
-    done_at, shift = clock.done_at.get(subject), crc32(clock.account_id.encode()) * HOUR % EVERY["audience"]
-    return done_at is None or _slot(done_at, EVERY[subject], shift) < _slot(now, EVERY[subject], shift)
-
-
-def _is_tried(clock: AccountClock, subject: Subject, now: datetime) -> bool:
-    tried_at = clock.tried_at.get(subject)
-    return tried_at is not None and _slot(tried_at, HOUR) >= _slot(now, HOUR)
-
-
-def _slot(at: datetime, length: timedelta, shift: timedelta = timedelta()) -> int:
-    return (at - _EPOCH - shift) // length
+    done_at, begins = clock.done_at.get(subject), _EPOCH + crc32(clock.account_id.encode()) % HOURS * HOUR
+    return done_at is None or (done_at - begins) // EVERY[subject] < (now - begins) // EVERY[subject]
 
 
 def _listed_since(clock: AccountClock, now: datetime) -> datetime:
@@ -142,7 +131,7 @@ def _days_due(clock: AccountClock, now: datetime) -> tuple[Day, ...]:
     """The finished days that were not read yet, with those before them that are read again."""
     newest = (now - SETTLED_AFTER).astimezone(PACIFIC).date() - DAY
     read_until = clock.done_at.get("account_insights")
-    if _is_tried(clock, "account_insights", now) or (read_until is not None and _end_of(newest) <= read_until):
+    if read_until is not None and _end_of(newest) <= read_until:
         return ()
     first_unread = newest if read_until is None else read_until.astimezone(PACIFIC).date()
     first = max(first_unread - DAYS_READ_AGAIN * DAY, newest - (MOST_DAYS - 1) * DAY)
@@ -159,8 +148,4 @@ def _end_of(day: date) -> datetime:
 
 def _believed(clock: AccountClock, now: datetime) -> AccountClock:
     """The clock without times that are ahead of `now`."""
-
-    def past(times: Mapping[Subject, datetime]) -> dict[Subject, datetime]:
-        return {subject: at for subject, at in times.items() if at <= now + AHEAD}
-
-    return AccountClock(clock.account_id, clock.can_read_insights, past(clock.tried_at), past(clock.done_at))
+    return replace(clock, done_at={subject: at for subject, at in clock.done_at.items() if at <= now + AHEAD})
