@@ -364,6 +364,22 @@ def test_the_same_tick_twice_changes_nothing(connected: Shell) -> None:
     assert connected.raw() == before
 
 
+def test_the_content_is_read_once_at_a_time(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    first = connected.run("sync-content", "--at", at)
+    assert first.status == 0, first.err
+    assert " lists of posts, " in first.out
+    assert [token for token in tokens_of(accounts) if token in first.out + first.err] == []
+    before = connected.raw()
+    assert all(
+        before[table] for table in ("media", "media_insights", "account_profiles", "account_insights", "audience")
+    )
+    second = connected.run("sync-content", "--at", at)
+    assert second.status == 0, second.err
+    assert second.out.startswith("nothing was ")
+    assert connected.raw() == before
+
+
 def test_no_token_is_printed_by_a_tick(connected: Shell, accounts: list[dict[str, str]]) -> None:
     done = connected.run("tick")
     assert "listings" in done.out

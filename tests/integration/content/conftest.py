@@ -23,9 +23,9 @@ from storykeep.sandbox.world.posts import Post, Posts
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
-# One of them may not read insights.
+# So few that the sandbox has no plight for any of them.
 ACCOUNTS = 8
-# The sandbox's plights leave these alone, one of each flavour.
+# One of each flavour.
 HEALTHY = {"facebook": 0, "instagram": 1}
 
 

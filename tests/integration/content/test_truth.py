@@ -31,10 +31,12 @@ def world() -> Truth:
 @pytest.fixture(scope="module")
 def synced(new_warehouse: Callable[[], Settings], postgres: EmbeddedPostgres) -> Iterator[ContentScene]:
     """The evening after the first run."""
-    with sandbox(accounts=ACCOUNTS, seed=5, start=START, history_days=14) as running:
-        with staged(running, new_warehouse(), postgres) as scene:
-            scene.sync()
-            yield scene
+    with (
+        sandbox(accounts=ACCOUNTS, seed=5, start=START, history_days=14) as running,
+        staged(running, new_warehouse(), postgres) as scene,
+    ):
+        scene.sync()
+        yield scene
 
 
 @each_flavour
