@@ -14,8 +14,9 @@ from storykeep.content.planner import LADDER, AccountClock, PostClock, Subject
 class Kind:
     """What decides which metrics a post has, as its node says it; None where it does not."""
 
-    product: str | None
-    media_type: str | None
+    product: str | None = None
+    media_type: str | None = None
+    permalink: str | None = None
 
 
 def accounts(conn: psycopg.Connection, connections: Iterable[Connection]) -> list[AccountClock]:
@@ -47,14 +48,15 @@ def kinds(conn: psycopg.Connection, media_ids: Collection[str]) -> dict[str, Kin
     """What these posts are, by what landed of them last."""
     rows = conn.execute(
         """
-        select distinct on (media_id) media_id, payload ->> 'media_product_type', payload ->> 'media_type'
+        select distinct on (media_id)
+            media_id, payload ->> 'media_product_type', payload ->> 'media_type', payload ->> 'permalink'
         from raw.media
         where media_id = any(%s)
         order by media_id, landing_id desc
         """,
         [list(media_ids)],
     )
-    return {media_id: Kind(product, media_type) for media_id, product, media_type in rows}
+    return {media_id: Kind(*told) for media_id, *told in rows}
 
 
 def asked(conn: psycopg.Connection, subject: Subject, done_at: Mapping[str, datetime | None], now: datetime) -> None:

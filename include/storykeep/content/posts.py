@@ -147,7 +147,7 @@ def _asks(
     run: ContentRun, posts: Iterable[PostClock], kinds: Mapping[str, Kind], refused: Mapping[str, set[str]]
 ) -> Iterable[list[Ask]]:
     for post in posts:
-        one, kind = run.connections[post.account_id], kinds.get(post.media_id, Kind(None, None))
+        one, kind = run.connections[post.account_id], kinds.get(post.media_id, Kind())
         groups = refusals.groups(
             one.login_flavour, refused.get(post.media_id, set()), product_of(kind), kind.media_type
         )
@@ -164,8 +164,8 @@ def _asks(
 
 
 def product_of(kind: Kind) -> Product:
-    """What a post counts as. Every video of the last years is a reel, where the node does not say."""
-    is_reel = kind.product == "REELS" or (kind.product is None and kind.media_type == "VIDEO")
+    """What a post counts as: its permalink tells a reel, where the node does not say."""
+    is_reel = kind.product == "REELS" or (kind.product is None and "/reel/" in (kind.permalink or ""))
     return "REELS" if is_reel else "FEED"
 
 
