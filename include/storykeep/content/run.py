@@ -8,7 +8,6 @@ from storykeep.capture.asks import AskKey
 from storykeep.capture.tick import Tick
 from storykeep.content.planner import Day, Subject
 from storykeep.graph.client import Ask
-from storykeep.graph.errors import GoneError, GraphError
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,3 @@ class ContentRun(Tick):
             self.spared.add(account_id)
             return False
         return super()._may_send(ask, is_sweep)
-
-    def _ends(self, ask: Ask, error: GraphError) -> bool:
-        """Whether an error ends the connection. Whether an account is out of sight, its story listings have to say."""
-        return not isinstance(error, GoneError) and super()._ends(ask, error)

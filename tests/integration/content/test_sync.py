@@ -53,11 +53,6 @@ def fails(scene: ContentScene, error: GraphError, *groups: str, account_id: str 
     scene.change = changed
 
 
-def apps_are_full_to(scene: ContentScene, percent: int) -> None:
-    """From now on the API says in its headers that the apps' pools are."""
-    scene.change = lambda answer: replace(answer, usage=Usage(Pool(percent)))
-
-
 def test_a_second_run_at_once_asks_for_nothing(scene: ContentScene) -> None:
     first = scene.sync()
     assert first.counts["rows"] > 500
@@ -176,15 +171,38 @@ def test_below_that_it_is_asked(scene: ContentScene, world: Truth, number: int) 
     assert victim in scene.asked()
 
 
-def test_a_nearly_full_app_stops_the_content_of_all_its_accounts_in_the_middle_of_a_run(scene: ContentScene) -> None:
-    apps_are_full_to(scene, 80)
+@pytest.mark.parametrize("subject", ["profile", "posts"])
+def test_a_nearly_full_app_stops_the_content_of_all_its_accounts_in_the_middle_of_a_run(
+    scene: ContentScene, subject: str
+) -> None:
+    def told(answer: Answer) -> Answer:
+        is_meant = content_key(answer.ask).subject == subject
+        return replace(answer, usage=Usage(Pool(80)) if is_meant else None)
+
+    scene.change = told
+    scene.control("DELETE", "log")
     run = scene.sync()
-    # One chunk of each flavour: nothing further once the first replies have told.
-    assert run.counts["calls"] <= 100
-    assert run.counts["readings of posts"] == 0
+    # One chunk of each flavour: nothing further once its replies have told.
+    asked = scene.asked_for()
+    assert asked["post_insights"] == 0
+    assert asked[{"profile": "profile", "posts": "media"}[subject]] == ACCOUNTS
+    assert run.counts["accounts spared"] == ACCOUNTS
     scene.change = None
     assert scene.asked(timedelta(minutes=30)) == {}
-    assert scene.asked(HOUR) != {}
+    assert len(scene.asked(HOUR)) == ACCOUNTS
+
+
+def test_a_pool_that_fills_while_posts_are_read_is_left_with_the_next_chunk(scene: ContentScene) -> None:
+    def told(answer: Answer) -> Answer:
+        return replace(answer, usage=Usage(Pool(80)) if content_key(answer.ask).story_id else None)
+
+    scene.change = told
+    scene.control("DELETE", "log")
+    scene.sync()
+    assert 50 < scene.asked_for()["post_insights"] <= 100  # one chunk of each flavour
+    scene.change = None
+    scene.sync(2 * HOUR)
+    assert scene.one("select count(*) from app.media_clock where read_at is null") == 0
 
 
 def test_a_throttled_account_costs_no_other_and_goes_on_where_it_was(scene: ContentScene, world: Truth) -> None:
