@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +14,11 @@ from storykeep.accounts.goodbye import requests
 from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.modes import Mode, set_mode
 from storykeep.capture.engine import raise_trouble
+from storykeep.clock import fixed_clock
 from storykeep.content.engine import BEGIN_WITHIN, sync_content
 from storykeep.content.run import content_key
 from storykeep.errors import StorykeepError
-from storykeep.graph.client import Answer
+from storykeep.graph.client import Answer, Ask, GraphClient
 from storykeep.graph.errors import GoneError, GraphError, RefusedError, TransientError
 from storykeep.graph.usage import Pool, Usage
 from storykeep.maintenance.deletions import carry_out
@@ -53,6 +55,12 @@ def fails(scene: ContentScene, error: GraphError, *groups: str, account_id: str 
     scene.change = changed
 
 
+def set_others_aside(scene: ContentScene, ig_user_id: str) -> None:
+    """Leave one account to be asked."""
+    for (account_id,) in scene.all("select account_id from app.accounts where ig_user_id <> %s", ig_user_id):
+        set_mode(scene.conn, account_id, Mode.PAUSED, "ida", scene.now)
+
+
 def test_a_second_run_at_once_asks_for_nothing(scene: ContentScene) -> None:
     first = scene.sync()
     assert first.counts["rows"] > 500
@@ -84,9 +92,7 @@ def test_a_week_of_hourly_runs_reads_each_day_and_profile_and_keeps_to_the_ladde
     scene: ContentScene, world: Truth
 ) -> None:
     victim = world.account(HEALTHY["facebook"]).ig_user_id
-    account_id = scene.account(victim)
-    for mode in scene.all("select account_id from app.accounts where account_id <> %s", account_id):
-        set_mode(scene.conn, mode[0], Mode.PAUSED, "ida", scene.now)
+    set_others_aside(scene, victim)
     began = scene.now
     for _ in range(24 * 7):
         scene.sync(HOUR)
@@ -139,6 +145,30 @@ def test_a_caption_that_was_changed_lands_again_and_counts_alone_do_not(
     scene.change = edited
     scene.sync(HOUR)
     assert scene.one("select count(*) from raw.media where media_id = %s", post.media_id) == 2
+
+
+class Heedless(GraphClient):
+    """A client of an API that does not heed since when posts are asked for."""
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[list[Answer]]:
+        unbound = [replace(ask, params={**ask.params, "since": "0"}) for ask in asks]
+        yield from super().answer(unbound if asks[0].path.endswith("/media") else asks)
+
+
+def test_a_list_does_not_go_on_to_the_first_post_even_if_the_api_would(
+    scene: ContentScene, world: Truth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = {flavour: Heedless(client.api) for flavour, client in scene.clients().items()}
+    monkeypatch.setattr(scene, "clients", lambda: clients)
+    ever = {one: len(world.listed(one, scene.now, days=3000)) for one in scene.connected()}
+    most = max(ever, key=lambda one: ever[one])
+    assert ever[most] > 300  # four pages
+    set_others_aside(scene, most)
+    scene.control("DELETE", "log")
+    scene.sync()
+    assert scene.calls("media") == {most: 2}
+    landed = {media_id for (media_id,) in scene.all("select media_id from raw.media")}
+    assert landed >= {post.media_id for post in world.listed(most, scene.now)}
 
 
 @pytest.mark.parametrize("percent", [80, 100])
@@ -488,3 +518,34 @@ def test_nothing_of_the_content_is_left_of_a_purged_account_and_none_comes_back(
     assert scene.one("select count(*) from app.refused_metrics where media_id = any(%s)", list(posts)) == 0
     scene.sync(HOUR)
     assert set(rows(scene, account_id).values()) == {0}
+
+
+def test_a_purge_during_a_run_leaves_nothing_behind(scene: ContentScene, world: Truth) -> None:
+    victim = world.account(HEALTHY["instagram"]).ig_user_id
+    account_id = scene.account(victim)
+    request = requests.record(scene.conn, scene.settings.work_dir, "command", victim, [victim], scene.now)
+    purged: list[str] = []
+
+    def meanwhile(answer: Answer) -> Answer:
+        if not purged and answer.ask.pool == victim and content_key(answer.ask).story_id:
+            purged.append(victim)
+            carry_out(scene.settings, {}, request, scene.now)
+        return answer
+
+    scene.change = meanwhile
+    run = scene.sync()
+    assert purged
+    assert run.counts["audiences"] == ACCOUNTS - 1
+    assert set(rows(scene, account_id).values()) == {0}
+    for table in ("content_clock", "media_clock"):
+        assert scene.one(f"select count(*) from app.{table} where account_id = %s", account_id) == 0  # noqa: S608
+
+
+def test_every_account_is_in_one_shard(scene: ContentScene) -> None:
+    asked = []
+    for shard in range(3):
+        scene.control("DELETE", "log")
+        clock, run_id = fixed_clock(scene.now), f"content-{shard}"
+        sync_content(scene.conn, scene.settings, scene.clients(), clock, run_id, shard=shard, shards=3)
+        asked.append(set(scene.calls()))
+    assert sum(map(len, asked)) == len(set.union(*asked)) == ACCOUNTS
