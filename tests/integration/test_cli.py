@@ -30,7 +30,8 @@ pytestmark = pytest.mark.integration
 
 # The world's present is the machine's, since only `tick`, `build` and `tokens check` can be told another time.
 NOW = system_clock().replace(microsecond=0)
-RAW = ("story_listings", "stories", "story_insights", "media_files", "dead_letters")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+RAW = ("story_listings", "stories", "story_insights", "media_files", "dead_letters", *CONTENT)
 SHELL = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -410,6 +411,20 @@ def test_the_same_tick_twice_changes_nothing(connected: Shell) -> None:
     assert connected.all("select distinct captured_at from raw.story_listings") == [(NOW,)]
     second = connected.run("tick", "--at", at)
     assert second.status == 0, second.err
+    assert connected.raw() == before
+
+
+def test_the_content_is_read_once_at_a_time(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    first = connected.run("sync-content", "--at", at)
+    assert first.status == 0, first.err
+    assert " lists of posts, " in first.out
+    assert [token for token in tokens_of(accounts) if token in first.out + first.err] == []
+    before = connected.raw()
+    assert all(before[table] for table in CONTENT)
+    second = connected.run("sync-content", "--at", at)
+    assert second.status == 0, second.err
+    assert second.out.startswith("nothing was ")
     assert connected.raw() == before
 
 

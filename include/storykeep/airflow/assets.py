@@ -3,4 +3,5 @@
 from airflow.sdk import Asset
 
 RAW_STORIES = Asset("raw.stories", uri="x-storykeep://warehouse/raw/stories")
+RAW_CONTENT = Asset("raw.content", uri="x-storykeep://warehouse/raw/content")
 MARTS = Asset("marts", uri="x-storykeep://warehouse/marts")
