@@ -47,7 +47,7 @@ def keep(pieces: Iterable[bytes], root: UPath, suffix: str, *, folder: str = "")
         home = root / f"{folder}{name[:2]}"
         home.mkdir(parents=True, exist_ok=True)
         unfinished.rename(root / path)
-        for changed in (home, root):
+        for changed in dict.fromkeys((home, home.parent, root)):
             _sync(changed)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -128,35 +128,56 @@ def test_rows_of_the_same_story_are_not_guessed_at(desk: Desk) -> None:
     assert loaded.landed == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "expected"),
-    [
-        ("story_capture", "account,posted_at\nnobody,2026-11-03T10:00", ("account", "there is no account with the handle 'nobody'")),
-        ("story_capture", "account,posted_at\nnora,2026-11-21T12:30", ("posted_at", "'2026-11-21T12:30' is in the future")),
-        ("story_capture", "account,posted_at\nnora,2006-11-21T12:30", ("posted_at", "'2006-11-21T12:30' is before there were stories")),
-        ("story_capture", "account,posted_at,views\nnora,2026-11-03T10:00,5", ("views", "is no column of story_capture")),
-        ("story_capture", "account,posted_at\nnora,", ("posted_at", "is empty")),
-        ("story_metrics", "account,story_id,views,evidence\nnora,1801,-5,a.png", ("views", "'-5' is negative")),
-        ("story_metrics", "account,story_id,views,evidence\nnora,1801,5,", ("evidence", "is empty")),
-        ("story_metrics", "account,story_id,views,evidence\nnora,1801,,a.png", ("", "has no number")),
-        ("story_metrics", "account,views,evidence\nnora,5,a.png", ("", "does not say which story it is")),
-        ("story_metrics", "account,story_id,views,evidence\n,1801,5,a.png", ("account", "is empty, and the story is not known")),
-        ("story_metrics", "account,story_id,views,evidence\nnora,1.8E+16,5,a.png", ("story_id", "'1.8E+16' is no id of a story")),
-        ("story_metrics", "account,posted_at,observed_at,views,evidence\nnora,2026-11-03T10:00,2026-11-03T09:00,5,a.png", ("observed_at", "is before the story was posted")),
-        ("assign", "account,story_id,campaign\nnora,1801,gleam", ("campaign", "there is no campaign 'gleam'")),
-        ("confirm_match", "account,story_id,campaign,decision\nnora,1801,glow,maybe", ("decision", "'maybe' is neither yes nor no")),
-        ("confirm_match", f"story_id,campaign,decision\nmanual:{'0' * 64},glow,yes", ("story_id", "there is no such entry of a story")),
-        (None, "kind,account,posted_at\nstory,nora,2026-11-03T10:00", ("kind", "there is no kind 'story'")),
-        (None, "kind,account,posted_at\n,nora,2026-11-03T10:00", ("kind", "is empty")),
-        ("assign", "kind,account,posted_at\nstory_capture,nora,2026-11-03T10:00", ("kind", "is story_capture, where assign was told")),
-    ],
-)  # fmt: skip
+CAPTURE = "account,posted_at"
+SHOT = "account,story_id,views,evidence"
+BAD = [
+    ("story_capture", CAPTURE, "nobody,2026-11-03T10:00", "account", "there is no account with the handle 'nobody'"),
+    ("story_capture", CAPTURE, "nora,2026-11-21T12:30", "posted_at", "'2026-11-21T12:30' is in the future"),
+    ("story_capture", CAPTURE, "nora,2006-11-21T12:30", "posted_at", "'2006-11-21T12:30' is before there were stories"),
+    ("story_capture", f"{CAPTURE},views", "nora,2026-11-03T10:00,5", "views", "is no column of story_capture"),
+    ("story_capture", CAPTURE, "nora,", "posted_at", "is empty"),
+    ("story_capture", CAPTURE, "nora", "", "has fewer cells than there are columns"),
+    ("story_metrics", SHOT, "nora,1801,-5,a.png", "views", "'-5' is negative"),
+    ("story_metrics", SHOT, "nora,1801,5,", "evidence", "is empty"),
+    ("story_metrics", SHOT, "nora,1801,,a.png", "", "has no number"),
+    ("story_metrics", SHOT, "nora,,5,a.png", "", "does not say which story it is"),
+    ("story_metrics", SHOT, ",1801,5,a.png", "account", "is empty, and the story is not known"),
+    ("story_metrics", SHOT, "nora,1.8E+16,5,a.png", "story_id", "'1.8E+16' is no id of a story"),
+    (
+        "story_metrics",
+        "account,posted_at,observed_at,views,evidence",
+        "nora,2026-11-03T10:00,2026-11-03T09:00,5,a.png",
+        "observed_at",
+        "is before the story was posted",
+    ),
+    ("assign", "account,story_id,campaign", "nora,1801,gleam", "campaign", "there is no campaign 'gleam'"),
+    (
+        "confirm_match",
+        "account,story_id,campaign,decision",
+        "nora,1801,glow,maybe",
+        "decision",
+        "'maybe' is neither yes nor no",
+    ),
+    ("assign", "story_id,campaign", f"manual:{'0' * 64},glow", "story_id", "there is no such entry of a story"),
+    (None, f"kind,{CAPTURE}", "story,nora,2026-11-03T10:00", "kind", "there is no kind 'story'"),
+    (None, f"kind,{CAPTURE}", ",nora,2026-11-03T10:00", "kind", "is empty"),
+    (
+        "assign",
+        f"kind,{CAPTURE}",
+        "story_capture,nora,2026-11-03T10:00",
+        "kind",
+        "is story_capture, where assign was told",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "header", "row", "column", "reason"), BAD)
 def test_a_bad_row_is_told_with_column_reason_and_remedy(
-    desk: Desk, kind: str | None, text: str, expected: tuple[str, str]
+    desk: Desk, kind: str | None, header: str, row: str, column: str, reason: str
 ) -> None:
     desk.shot("a.png")
-    loaded = desk.load(text, kind)
-    assert (2, *expected) in told(loaded)
+    loaded = desk.load(f"{header}\n{row}\n", kind)
+    assert (2, column, reason) in told(loaded)
     assert loaded.landed == 0
     assert all(fault.remedy for one in loaded.rejected for fault in one.faults)
 
