@@ -21,6 +21,7 @@ from storykeep.landing import storage
 from storykeep.landing.payload import bytes_hash
 
 FOLDER = "evidence/"
+REJECTED = ".rejected.csv"
 MAX_BYTES = 20 * 2**20
 SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"%PDF-", "pdf"))
 
@@ -69,10 +70,10 @@ def evidence_of(path: Path, told: Path | None, root: UPath | None) -> Iterator[E
 
     Raises StorykeepError when the place that was told cannot be read.
     """
-    beside = (path.with_suffix(".zip"), path.with_suffix(""))
-    place = told or next((one for one in beside if one.exists()), None)
+    places = beside(path)
+    place = told or next((one for one in places if one.exists()), None)
     if place is None:
-        yield Evidence(f"{beside[1].name}/ or {beside[0].name}, as neither is there", root, {})
+        yield Evidence(f"{places[0].name} or {places[1].name}/, as neither is there", root, {})
         return
     try:
         if place.is_dir():
@@ -88,6 +89,12 @@ def evidence_of(path: Path, told: Path | None, root: UPath | None) -> Iterator[E
             where=str(place),
             remedy="name a folder or a zip file",
         ) from None
+
+
+def beside(path: Path) -> tuple[Path, Path]:
+    """The zip and the folder that go with a file of entries, or with the file of its rejected rows."""
+    first = path.with_name(path.name.removesuffix(REJECTED))
+    return first.with_suffix(".zip"), first.with_suffix("")
 
 
 def _in_folder(folder: Path) -> dict[str, list[Read]]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from storykeep.entries.entry import Fault, Rejected
+from storykeep.entries.evidence import REJECTED
 from storykeep.entries.kinds import VERDICT
 from storykeep.entries.row import DANGEROUS
 from storykeep.errors import StorykeepError
-
-SUFFIX = ".rejected.csv"
 
 
 def write_rejected(path: Path, header: Sequence[str], rejected: Sequence[Rejected]) -> Path | None:
@@ -21,7 +20,7 @@ def write_rejected(path: Path, header: Sequence[str], rejected: Sequence[Rejecte
     A file from an earlier load goes: it would tell of rows that are good by now. Raises StorykeepError when the folder
     cannot be written.
     """
-    target = path.with_name(path.name + SUFFIX)
+    target = path.with_name(path.name + REJECTED)
     part = target.with_name(f".{uuid4()}.part")
     try:
         if not rejected:

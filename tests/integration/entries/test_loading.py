@@ -20,7 +20,7 @@ METRICS = 'account,story_id,views,reach,evidence\nnora,1801,"1,234",,a.png\n'
 
 def entries(desk: Desk) -> list[tuple[object, ...]]:
     query = "select kind, account_id, story_id, version, author, row_number, is_withdrawn, payload"
-    return desk.all(f"{query} from raw.manual_entries order by landing_id")  # noqa: S608
+    return desk.all(f"{query} from raw.manual_entries order by landing_id")
 
 
 def test_rows_land_with_author_and_place(desk: Desk) -> None:
