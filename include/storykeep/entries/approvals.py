@@ -12,6 +12,7 @@ from storykeep.errors import StorykeepError
 
 Decision = Literal["approved", "rejected"]
 SHORT = 12
+MOST_TOLD = 100
 _SEE = "see: storykeep entries list"
 
 
@@ -90,6 +91,22 @@ def in_file(found: Sequence[Numbers], file: str) -> list[Numbers]:
     return meant
 
 
+def of_run(found: Sequence[Numbers], run_id: str) -> list[Numbers]:
+    """Those that a run of the DAG brought."""
+    return [one for one in found if one.run_id.startswith(f"{run_id}/")]
+
+
+def told(found: Sequence[Numbers]) -> str:
+    """The numbers as a text in which nothing is markup: a line for each, up to MOST_TOLD."""
+    lines = [
+        f"{one.entry}  @{one.username}  {one.story}  {one.values}  by {one.author}, {one.file}, {one.evidence_path}"
+        for one in found[:MOST_TOLD]
+    ]
+    if len(found) > MOST_TOLD:
+        lines.append(f"and {len(found) - MOST_TOLD} more: storykeep entries list shows all")
+    return "\n".join(f"    {line}" for line in lines)
+
+
 def decide(
     conn: psycopg.Connection,
     meant: Sequence[Numbers],
@@ -98,14 +115,14 @@ def decide(
     now: datetime,
     *,
     note: str | None = None,
-    also: Collection[str] = (),
+    entered_by: Collection[str] = (),
 ) -> int:
     """Write the decision down for each of these versions, and commit; returns for how many.
 
     A later decision replaces an earlier one; the same one again is none. Raises StorykeepError when one of them was
-    entered by who approves, or by one of `also` who had a hand in that: then nothing is written down.
+    entered by who approves, whom `entered_by` names as well as its author: then nothing is written down.
     """
-    same = [one.entry for one in meant if _same(one.author, (by, *also))]
+    same = [one.entry for one in meant if _same(by, (one.author, *entered_by))]
     if decision == "approved" and same:
         raise StorykeepError(
             "whoever entered numbers may not approve them",
@@ -160,5 +177,6 @@ def _one(found: Sequence[Numbers], name: str) -> Numbers:
     return meant[0]
 
 
-def _same(author: str, people: Collection[str]) -> bool:
-    return author.casefold() in {" ".join(name.split()).casefold() for name in people}
+def _same(person: str, people: Collection[str]) -> bool:
+    first, *others = (" ".join(name.split()).casefold() for name in (person, *people))
+    return first in others

@@ -11,7 +11,7 @@ from shutil import rmtree
 import psycopg
 
 from storykeep.entries.evidence import REJECTED, beside
-from storykeep.entries.load import Loaded, Request, load_file
+from storykeep.entries.load import Loaded, Request, load_file, person
 from storykeep.entries.table import SUFFIXES
 from storykeep.errors import StorykeepError
 from storykeep.settings import Settings
@@ -41,10 +41,11 @@ def folder(settings: Settings) -> Path:
 def take_in(conn: psycopg.Connection, settings: Settings, request: Request, now: datetime, run_id: str) -> list[Taken]:
     """Load the file that the request names, or every file of the inbox when it names none (an empty path).
 
-    Each file has a run id of its own that begins with `run_id`. Raises StorykeepError when a file that was named is not
-    there, or the folder cannot be written.
+    Each file has a run id of its own that begins with `run_id`. Raises StorykeepError when the author is no person, a
+    file that was named is not there, or the folder cannot be written.
     """
     inbox = folder(settings)
+    author = person(request.author)
     try:
         (inbox / "done").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,7 +57,7 @@ def take_in(conn: psycopg.Connection, settings: Settings, request: Request, now:
     try:
         files = [_named(inbox, request.path)] if request.path.name else _waiting(inbox)
         return [
-            _take(conn, settings, replace(request, path=file), now, f"{run_id}/{number}")
+            _take(conn, settings, replace(request, path=file, author=author), now, f"{run_id}/{number}")
             for number, file in enumerate(files)
         ]
     finally:

@@ -10,8 +10,8 @@ import pytest
 import requests
 from upath import UPath
 
-from storykeep.landing import storage
 from storykeep.capture.download import clear_leftovers, fetch
+from storykeep.landing import storage
 from storykeep.landing.payload import bytes_hash
 
 from .crashing import context
