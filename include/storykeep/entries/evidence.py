@@ -3,9 +3,11 @@
 A name leads nowhere else: it is looked up among the files that are there, and never becomes a part of a path.
 """
 
+import lzma
 import os
 import stat
 import unicodedata
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,7 +129,7 @@ def _unpacked(archive: ZipFile, member: ZipInfo) -> bytes:
     try:
         with archive.open(member) as file:
             return file.read(MAX_BYTES + 1)
-    except (BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError) as error:
+    except (BadZipFile, RuntimeError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise CellError(
             f"it cannot be unpacked ({type(error).__name__})", "make the zip file anew, without a password"
         ) from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import pandas as pd
 
@@ -134,7 +134,7 @@ def _spreadsheet(path: Path, body: bytes) -> pd.DataFrame:
             )
     except StorykeepError:
         raise
-    except (BadZipFile, KeyError, ValueError, TypeError, OSError, SyntaxError) as error:
+    except Exception as error:  # the libraries raise anything over a damaged file
         raise _unusable(
             path, f"this is no spreadsheet that can be read ({type(error).__name__})", "save it again as .xlsx or .csv"
         ) from None
