@@ -46,9 +46,15 @@ class Evidence:
     root: UPath | None
     files: dict[str, list[Read]]
     kept: set[str] = field(default_factory=set)
+    taken: dict[str, Shot] = field(default_factory=dict)
 
     def take(self, name: str) -> Shot:
         """Keep the file of this name. Raises CellError when there is none, or it is no picture or PDF."""
+        if name not in self.taken:
+            self.taken[name] = self._take(name)
+        return self.taken[name]
+
+    def _take(self, name: str) -> Shot:
         if name in (".", "..") or any(sign in name for sign in "/\\\0"):
             raise CellError(f"{name!r} is no plain file name", "write the name of the file alone, without folders")
         found = self.files.get(_normal(name), [])
@@ -60,10 +66,15 @@ class Evidence:
             raise CellError(f"{name!r} is larger than {MAX_BYTES // 2**20} MB", "make a smaller screenshot")
         digest = bytes_hash(body)
         path = f"{FOLDER}{digest[:2]}/{digest}.{_suffix(name, body)}"
-        if self.root is not None and not (self.root / path).exists():
-            storage.keep([body], self.root, path.rpartition(".")[2], folder=FOLDER)
+        if self.root is not None and not _is_kept(self.root / path, len(body)):
+            storage.keep([body], self.root, path.rpartition(".")[2], folder=FOLDER, at_once=False)
             self.kept.add(path)
         return Shot(digest, path)
+
+    def settle(self) -> None:
+        """Return when all that was kept is on the disk."""
+        if self.root is not None and self.kept:
+            storage.settle(self.root)
 
 
 @contextmanager
@@ -97,6 +108,11 @@ def beside(path: Path) -> tuple[Path, Path]:
     """The zip and the folder that go with a file of entries, or with the file of its rejected rows."""
     first = path.with_name(path.name.removesuffix(REJECTED))
     return first.with_suffix(".zip"), first.with_suffix("")
+
+
+def _is_kept(path: UPath, size: int) -> bool:
+    """Whether it is there, whole: a power cut may have left an empty one."""
+    return bool(path.exists() and path.stat().st_size == size)
 
 
 def _in_folder(folder: Path) -> dict[str, list[Read]]:

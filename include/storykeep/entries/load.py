@@ -64,6 +64,7 @@ def load_file(conn: psycopg.Connection, settings: Settings, request: Request, no
             if request.dry_run:
                 landed, unchanged = preview(conn, table.file_hash, entries)
             else:
+                evidence.settle()
                 with conn.transaction():
                     landed, unchanged = land_file(conn, file, entries, len(rejected))
                 conn.commit()

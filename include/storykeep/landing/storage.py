@@ -25,10 +25,13 @@ def open_root(media_root: str) -> UPath:
     return root
 
 
-def keep(pieces: Iterable[bytes], root: UPath, suffix: str, *, folder: str = "") -> tuple[str, int, str]:
+def keep(
+    pieces: Iterable[bytes], root: UPath, suffix: str, *, folder: str = "", at_once: bool = True
+) -> tuple[str, int, str]:
     """Keep bytes under their sha256; returns that, how many they are, and the path below `root`.
 
-    They are written to a temporary file, which is then given its name: nobody ever sees half a file under a hash.
+    They are written to a temporary file, which is then given its name: nobody ever sees half a file under a hash. With
+    `at_once` it is on the disk when this returns; of many files, `settle` says so of all together in far less time.
     """
     root.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
@@ -40,18 +43,24 @@ def keep(pieces: Iterable[bytes], root: UPath, suffix: str, *, folder: str = "")
                 size += len(piece)
                 file.write(piece)
             file.flush()
-            if isinstance(root, Path):
+            if at_once and isinstance(root, Path):
                 os.fsync(file.fileno())
         name = digest.hexdigest()
         path = f"{folder}{name[:2]}/{name}.{suffix}"
         home = root / f"{folder}{name[:2]}"
         home.mkdir(parents=True, exist_ok=True)
         unfinished.rename(root / path)
-        for changed in dict.fromkeys((home, home.parent, root)):
+        for changed in dict.fromkeys((home, home.parent, root)) if at_once else ():
             _sync(changed)
     finally:
         unfinished.unlink(missing_ok=True)
     return name, size, path
+
+
+def settle(root: UPath) -> None:
+    """Return when everything that was written is on the disk."""
+    if isinstance(root, Path):
+        os.sync()
 
 
 def _sync(folder: UPath) -> None:

@@ -1,11 +1,18 @@
 """Files of entries become versions of entries: once, whole, and with a reason for every row that does not."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from storykeep.entries import load
+from storykeep.entries.options import reading
 from storykeep.errors import StorykeepError
+from storykeep.landing import storage
+from storykeep.warehouse import connect
 
 from .conftest import NORA, NOW, OMAR, PNG, Desk, told
 
@@ -230,3 +237,53 @@ def test_what_the_marts_will_leave_out_is_told_at_once(desk: Desk) -> None:
         "2 of these stories were posted while tracking of glow was off: they are kept, and do not count",
     )
     assert len(entries(desk)) == 5
+
+
+def test_evidence_is_on_the_disk_before_a_row_names_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    really = load.land_file
+
+    def landing(*args: Any) -> tuple[int, int]:
+        steps.append("land")
+        return really(*args)
+
+    monkeypatch.setattr(load, "land_file", landing)
+    monkeypatch.setattr(storage.os, "sync", lambda: steps.append("sync"))
+    desk.shot("a.png")
+    desk.load(METRICS, "story_metrics")
+    assert steps == ["sync", "land"]
+
+
+def test_a_load_that_breaks_leaves_neither_rows_nor_evidence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> tuple[int, int]:
+        raise psycopg.errors.DiskFull("no room")
+
+    desk.shot("a.png")
+    monkeypatch.setattr(load, "land_file", full)
+    with pytest.raises(psycopg.errors.DiskFull):
+        desk.load(METRICS, "story_metrics")
+    assert entries(desk) == []
+    assert [path for path in Path(desk.settings.media_root).rglob("*") if path.is_file()] == []
+
+
+def test_what_looks_like_sql_or_a_template_is_a_text(desk: Desk) -> None:
+    evil = "'); drop table raw.manual_entries; -- {{ 7 * 7 }} %s \\copy"
+    text = f'account,posted_at,caption,note\nnora,2026-11-03T10:00,"{evil}","{evil}"\n'
+    assert desk.load(text, "story_capture", by=evil).landed == 1
+    assert desk.all("select author, payload ->> 'caption', payload ->> 'note' from raw.manual_entries") == [(evil,) * 3]
+    assert desk.load("account,story_id,campaign\nnora,1801,\"x' or 'a'='a\"\n", "assign").landed == 0
+
+
+def test_two_at_once_give_out_every_version_once(desk: Desk) -> None:
+    desk.load(CAPTURES, "story_capture")
+
+    def edit(number: int) -> int:
+        path = desk.file(CAPTURES.replace("Loving it", f"Version {number}"), f"{number}.csv")
+        with connect(desk.settings.warehouse, "storykeep_ingest") as conn:
+            request = load.Request(path, f"person {number}", reading("story_capture"))
+            return load.load_file(conn, desk.settings, request, NOW, f"at-once-{number}").landed
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(edit, range(6))) == [1] * 6
+    versions = desk.all("select version from raw.manual_entries where account_id = %s order by 1", NORA)
+    assert versions == [(number,) for number in range(1, 8)]

@@ -186,3 +186,19 @@ def test_a_stream_is_no_zip(tmp_path: Path) -> None:
     (tmp_path / "november.zip").write_bytes(io.BytesIO(b"PK").getvalue())
     with pytest.raises(StorykeepError, match=r"the evidence cannot be read \(BadZipFile\)"):
         take(tmp_path / "november.csv", "a.png")
+
+
+def test_what_a_power_cut_left_empty_is_written_anew(fill: Fill, tmp_path: Path) -> None:
+    path = fill({"a.png": PNG})
+    kept = tmp_path / "media" / take(path, "a.png", tmp_path / "media").path
+    kept.write_bytes(b"")
+    take(path, "a.png", tmp_path / "media")
+    assert kept.read_bytes() == PNG
+
+
+def test_a_screenshot_of_many_rows_is_read_once(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fill({"a.png": PNG})
+    with evidence_of(path, None, None) as found:
+        first = found.take("a.png")
+        found.files.clear()
+        assert found.take("a.png") == first
