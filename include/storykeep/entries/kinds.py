@@ -6,9 +6,6 @@ from typing import Literal, get_args
 
 Kind = Literal["story_capture", "creator_upload", "story_metrics", "assign", "confirm_match"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-# These tell that there was a story.
-CAPTURES: tuple[Kind, ...] = ("story_capture", "creator_upload")
-
 # The counts of a story, as the marts name them.
 METRICS = (
     "views",

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import psycopg
 
 from storykeep.entries.entry import Entry
-from storykeep.entries.kinds import CAPTURES
 
 
 def warnings(conn: psycopg.Connection, entries: Sequence[Entry]) -> list[str]:
-    """One line for each campaign with a tracking switch that was not on when some of these stories were posted."""
-    stories = [(entry.account_id, entry.payload["posted_at"]) for entry in entries if entry.kind in CAPTURES]
+    """One line for each campaign whose tracking was off when some of these captured stories were posted."""
+    stories = [(entry.account_id, entry.payload["posted_at"]) for entry in entries if entry.kind == "story_capture"]
     rows = conn.execute(
         """
         select campaigns.campaign_id, count(*)
@@ -20,18 +19,17 @@ def warnings(conn: psycopg.Connection, entries: Sequence[Entry]) -> list[str]:
             and stories.posted_at < parts.valid_to
         join app.campaigns on campaigns.campaign_id = parts.campaign_id
             and stories.posted_at >= campaigns.starts_at and stories.posted_at < campaigns.ends_at
-        where exists (select from app.tracking_switches where tracking_switches.campaign_id = campaigns.campaign_id)
-            and not coalesce((
-                select is_on from app.tracking_switches
-                where tracking_switches.campaign_id = campaigns.campaign_id and switched_at <= stories.posted_at
-                order by switched_at desc, switch_id desc limit 1
-            ), false)
+        where not coalesce((
+            select is_on from app.tracking_switches
+            where tracking_switches.campaign_id = campaigns.campaign_id and switched_at <= stories.posted_at
+            order by switched_at desc, switch_id desc limit 1
+        ), false)
         group by campaigns.campaign_id
         order by campaigns.campaign_id
         """,
         [[account_id for account_id, _ in stories], [posted_at for _, posted_at in stories]],
     )
     return [
-        f"{count} of these stories were posted while tracking of {campaign_id} was off: they are kept, and do not count"
-        for campaign_id, count in rows
+        f"{count} of these stories were posted while tracking of {campaign} was off: they are kept, and do not count"
+        for campaign, count in rows
     ]

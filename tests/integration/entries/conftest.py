@@ -76,7 +76,7 @@ def desk(warehouse: Settings, tmp_path: Path) -> Iterator[Desk]:
         import_accounts(conn, Vault(warehouse.token_keys), accounts, NOW - timedelta(days=60))
         campaigns = tmp_path / "campaigns.yaml"
         campaigns.write_text(CAMPAIGNS)
-        import_campaigns(conn, campaigns)
+        import_campaigns(conn, campaigns, "ida", NOW - timedelta(days=60))
         conn.commit()
         conn.autocommit = True
         yield Desk(conn, warehouse, tmp_path)

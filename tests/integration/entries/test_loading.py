@@ -225,7 +225,8 @@ def test_a_file_that_cannot_be_used_changes_nothing(desk: Desk) -> None:
 
 
 def test_what_the_marts_will_leave_out_is_told_at_once(desk: Desk) -> None:
-    assert desk.load(CAPTURES, "story_capture").notes == ()
+    off = "of these stories were posted while tracking of glow was off: they are kept, and do not count"
+    assert desk.load(CAPTURES, "story_capture").notes == (f"1 {off}",)  # it was never switched on
     switches = [("2026-11-03T00:00Z", True), ("2026-11-03T10:15Z", False), ("2026-11-03T10:16Z", True)]
     for switched_at, is_on in switches:
         desk.conn.execute(
@@ -233,10 +234,9 @@ def test_what_the_marts_will_leave_out_is_told_at_once(desk: Desk) -> None:
             [switched_at, is_on],
         )
     text = CAPTURES + "nora,2026-11-02T23:59,,\nnora,2026-11-03T10:16,,\nnora,2026-11-08T00:00,,\n"
-    assert desk.load(text, "story_capture").notes == (
-        "2 of these stories were posted while tracking of glow was off: they are kept, and do not count",
-    )
-    assert len(entries(desk)) == 5
+    assert desk.load(text, "story_capture").notes == (f"2 {off}",)
+    assert desk.load(text, "creator_upload").notes == ()  # what its creator hands in needs no switch
+    assert len(entries(desk)) == 10
 
 
 def test_evidence_is_on_the_disk_before_a_row_names_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,12 +44,21 @@ media/  the files; raw/media_files.jsonl says of which story each is
 evidence/  the screenshots of what people entered by hand; raw/manual_entries.jsonl says of which entry each is
 Left out are access tokens, which are secrets, and the bytes of replies that could not be read ({letters} of them).
 """
-<<<<<<< HEAD
+# What was known of its part in campaigns when, without that of others.
+PART_IN_CAMPAIGNS = """
+    select campaign_id, version, recorded_at,
+        jsonb_path_query_array(document, '$.participants[*] ? (@.account_id == $account)', wanted) as participants,
+        jsonb_path_query_array(document, '$.deliverables[*] ? (@.account_id == $account)', wanted) as deliverables
+    from app.campaign_versions cross join (select jsonb_build_object('account', %s::text) as wanted) as who
+    where jsonb_path_exists(document, '$.*[*] ? (@.account_id == $account)', wanted)
+    order by campaign_id, version
+"""
 # What people entered of it, also where they named a story of it alone.
 _OF_ENTRIES = sql.SQL("entry_id in (select raw.entries_of(%s))")
 # Tables that say by something else than the account whose their rows are.
 BESIDE: dict[str, LiteralString] = {
     "app/creators": "select creators.* from app.creators join app.accounts using (creator_id) where account_id = %s",
+    "app/campaign_versions": PART_IN_CAMPAIGNS,
     "app/entry_approvals": """
         select * from app.entry_approvals where entry_id in (select raw.entries_of(%s)) order by approval_id
     """,
@@ -70,17 +79,6 @@ FILES: dict[str, LiteralString] = {
         order by evidence_path
     """,
 }
-=======
-# What was known of its part in campaigns when, without that of others.
-PART_IN_CAMPAIGNS = """
-    select campaign_id, version, recorded_at,
-        jsonb_path_query_array(document, '$.participants[*] ? (@.account_id == $account)', wanted) as participants,
-        jsonb_path_query_array(document, '$.deliverables[*] ? (@.account_id == $account)', wanted) as deliverables
-    from app.campaign_versions cross join (select jsonb_build_object('account', %s::text) as wanted) as who
-    where jsonb_path_exists(document, '$.*[*] ? (@.account_id == $account)', wanted)
-    order by campaign_id, version
-"""
->>>>>>> main
 
 
 @dataclass(frozen=True)
@@ -191,16 +189,7 @@ def _tables(conn: psycopg.Connection) -> list[_Table]:
         )
         for schema, name, columns, key in rows
     ]
-<<<<<<< HEAD
     return [*(_Table(name, sql.SQL(query).format()) for name, query in BESIDE.items()), *found]
-=======
-    creator = "select creators.* from app.creators join app.accounts using (creator_id) where account_id = %s"
-    return [
-        _Table("app/creators", sql.SQL(creator).format()),
-        _Table("app/campaign_versions", sql.SQL(PART_IN_CAMPAIGNS).format()),
-        *found,
-    ]
->>>>>>> main
 
 
 def _marts(conn: psycopg.Connection) -> list[_Table]:
