@@ -27,11 +27,11 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from storykeep.airflow import tasks
-from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_STORIES
+from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_ENTRIES, RAW_STORIES
 
 
 @dag(
-    schedule=RAW_STORIES | RAW_CONTENT,
+    schedule=RAW_STORIES | RAW_CONTENT | RAW_ENTRIES,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     default_args={"retries": 0},
