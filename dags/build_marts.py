@@ -45,8 +45,8 @@ def build_marts() -> None:
         return tasks.check_landing()
 
     @task
-    def dbt_build(as_of: str) -> None:
-        tasks.dbt_build(as_of)
+    def dbt_build(as_of: str, watermarks: dict[str, int]) -> None:
+        tasks.dbt_build(as_of, watermarks)
 
     @task
     def check_release(as_of: str) -> None:
@@ -57,8 +57,8 @@ def build_marts() -> None:
         return tasks.publish(as_of, watermarks)
 
     checked = check_landing()
-    as_of = checked["as_of"]
-    dbt_build(as_of) >> check_release(as_of) >> publish(as_of, checked["watermarks"])
+    as_of, watermarks = checked["as_of"], checked["watermarks"]
+    dbt_build(as_of, watermarks) >> check_release(as_of) >> publish(as_of, watermarks)
 
 
 build_marts()

@@ -11,6 +11,7 @@
             stories bigint not null,
             story_insights bigint not null,
             media_files bigint not null,
+            releases bigint not null,
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );

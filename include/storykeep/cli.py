@@ -12,6 +12,7 @@ from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
 from storykeep.commands.marts import marts
+from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
 from storykeep.commands.sandbox import sandbox
 from storykeep.commands.tokens import tokens
@@ -30,6 +31,7 @@ for name, group in (
     ("accounts", accounts),
     ("campaigns", campaigns),
     ("tokens", tokens),
+    ("quarantine", quarantine),
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)

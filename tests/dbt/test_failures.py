@@ -12,6 +12,7 @@ from tests.dbt.world import AS_OF, at, landed
 
 from storykeep.errors import StorykeepError
 from storykeep.quality import watermarks
+from storykeep.quality.landing import TABLES
 from storykeep.quality.release import check_release
 from storykeep.settings import Settings
 from storykeep.transform import dbt
@@ -129,7 +130,7 @@ def test_a_failed_dbt_test_publishes_nothing_and_is_named(built: Settings, bi: p
             # Rows that go leave no landing id behind: only a build that starts anew forgets them.
             conn.execute("set role storykeep_transform")
             conn.execute("delete from intermediate.last_build")
-    assert checked.keys() == {"story_listings", "stories", "story_insights", "media_files"}
+    assert checked.keys() == set(TABLES)
 
 
 def test_every_release_expectation_can_fail(

@@ -160,7 +160,9 @@ def _all_that_landed(now: str) -> Any:
     return never(
         "every story that landed is in the mart",
         "select story_id, landed.landing_id from {batch} as kept full join (select story_id, min(landing_id)"  # noqa: S608 (a time of ours)
-        f" as landing_id from raw.stories where captured_at <= {now} group by story_id) as landed using (story_id)"
+        f" as landing_id from raw.stories where captured_at <= {now} and landing_id not in (select"
+        " quarantine.landing_id from app.quarantine where table_name = 'stories'"
+        f" and (released_at is null or released_at > {now})) group by story_id) as landed using (story_id)"
         " where landed.story_id is null or (kept.story_id is null and landed.landing_id <="
         " (select stories from intermediate.int_landing__taken_in))",
     )

@@ -37,8 +37,8 @@ def keep(settings: Settings) -> None:
         conn.execute(
             """
             insert into intermediate.last_build
-            (as_of, project, story_listings, stories, story_insights, media_files, reached_at)
-            select as_of, project, story_listings, stories, story_insights, media_files, reached_at
+            (as_of, project, story_listings, stories, story_insights, media_files, releases, reached_at)
+            select as_of, project, story_listings, stories, story_insights, media_files, releases, reached_at
             from intermediate.int_landing__taken_in
             """
         )
