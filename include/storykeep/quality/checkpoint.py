@@ -151,15 +151,19 @@ def _url(warehouse: PostgresSettings) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def claim(config: Any) -> str:
+    """What an expectation says, in words; of one without words of its own, what it is called."""
+    return str(config.description or f"{config.kwargs.get('column', 'table')} {config.type.removeprefix('expect_')}")
+
+
 def _describe(result: Any) -> str:
-    config = result.expectation_config
-    claim = config.description or f"{config.kwargs.get('column', 'table')} {config.type.removeprefix('expect_')}"
+    said = claim(result.expectation_config)
     if errors := list(_errors(result)):
-        return f"{claim}: could not be checked: {errors[0]}"
+        return f"{said}: could not be checked: {errors[0]}"
     samples = result.result.get("partial_unexpected_list") or result.result.get("details", {}).get("unexpected_rows")
     if not samples:
-        return f"{claim}: found {result.result.get('observed_value')}"
-    return f"{claim}: found {', '.join(map(str, samples[:SAMPLES]))}"
+        return f"{said}: found {result.result.get('observed_value')}"
+    return f"{said}: found {', '.join(map(str, samples[:SAMPLES]))}"
 
 
 def _errors(result: Any) -> Iterator[str]:
