@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
 
+BEFORE, FIRST = (at(11, 1, minute) + timedelta(seconds=3) for minute in (0, 1))
 SEEN_HERE = {
     "story_listings": {"every account is listed about as often as usual"},
     "stories": {"the API says nothing that is not known"},
@@ -41,12 +42,12 @@ def publish_all(warehouse: Settings) -> None:
         watermarks.move(transform, landing.newest(transform))
 
 
-def list_often(conn: psycopg.Connection, account_id: str, times: int, every: timedelta) -> None:
+def list_often(conn: psycopg.Connection, account_id: str, times: int, every: timedelta, since: datetime) -> None:
     for number in range(times):
         landed(
             conn,
             "story_listings",
-            at(11, 1, 1) + number * every,
+            since + number * every,
             account_id=account_id,
             status="ok",
             payload={},
@@ -67,15 +68,15 @@ def test_an_account_that_is_listed_more_or_less_often_than_usual_is_named(
 ) -> None:
     publish_all(warehouse)
     # Usual are four an hour: a loop lists one again and again, the other is hardly listed in ten hours.
-    list_often(conn, "acc-a", 40, timedelta(minutes=1))
-    list_often(conn, "acc-b", 2, timedelta(hours=10))
+    list_often(conn, "acc-a", 40, timedelta(minutes=1), FIRST)
+    list_often(conn, "acc-b", 2, timedelta(hours=10), FIRST)
     check_landing(warehouse, AS_OF)
     assert "handle_b', 'listings': 2, 'usually': Decimal('40')" in caplog.text
     assert "handle_a" not in caplog.text
     caplog.clear()
     publish_all(warehouse)
-    list_often(conn, "acc-a", 18, timedelta(seconds=7))
-    list_often(conn, "acc-b", 5, timedelta(seconds=7))
+    list_often(conn, "acc-a", 18, timedelta(seconds=7), BEFORE)
+    list_often(conn, "acc-b", 5, timedelta(seconds=7), BEFORE)
     check_landing(warehouse, AS_OF)
     assert "handle_a', 'listings': 18, 'usually': Decimal('4')" in caplog.text
     assert "handle_b" not in caplog.text
