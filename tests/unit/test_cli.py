@@ -42,6 +42,8 @@ COMMANDS = {
     "tokens forecast",
     "tokens rotate",
     "tokens snooze",
+    "quarantine list",
+    "quarantine release",
     "report",
     "maintain",
     "status",

@@ -53,6 +53,8 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
     with writing(settings):
         checkpoint = _checkpoint(_context(settings), settings.warehouse, name, batches)
         outcome = checkpoint.run(run_id=RunIdentifier(run_name=as_of.strftime("%Y-%m-%dT%H-%M-%SZ")))
+    first_page = (settings.work_dir / "data_docs" / "index.html").absolute()
+    log.info("%s checkpoint: every expectation, with what was found: %s", name, first_page.as_uri())
     results = [(suite.suite_name, result) for suite in outcome.run_results.values() for result in suite.results]
     fatal = []
     for suite, result in results:
@@ -67,7 +69,7 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
         raise StorykeepError(
             "; ".join(sorted(fatal)),
             where=f"{name} checkpoint",
-            remedy=f"the marts are as they were; see {settings.work_dir / 'data_docs' / 'index.html'}",
+            remedy=f"the marts are as they were; see {first_page}",
         )
     return sum(bool(result.success) for _, result in results)
 
