@@ -74,7 +74,7 @@ DOUBLED = {
 }
 UPDATED = {
     "status column_values_to_not_be_null": "dim_accounts set status = null where account_id = 'acc-a'",
-    "an account that is not tracked has no connection": (
+    "an account that is not tracked has no connection, one that is connected has": (
         "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'"
     ),
     "an account is connected since some moment, or not connected": (

@@ -15,9 +15,6 @@ from storykeep.quality.rules import RULES, any_broken
 
 log = logging.getLogger(__name__)
 
-# Of the marks of the last build, those of the models that go on from it. Other tables are read whole at each build.
-MARKED = ("story_listings", "stories", "story_insights", "media_files")
-
 
 @dataclass(frozen=True)
 class Held:
@@ -108,7 +105,7 @@ def _put_aside(conn: psycopg.Connection, table: str, span: tuple[int, int], as_o
             broken=_condition(any_broken(RULES[table])),
         )
     ).fetchall()
-    if rows and table in MARKED:
+    if rows:
         _forget_builds_with(conn, table, min(landing_id for landing_id, _ in rows))
     for reason, count in sorted(Counter(reason for _, reason in rows).items()):
         log.warning("quarantine: %d rows of raw.%s: not so: %s; see: storykeep quarantine list", count, table, reason)
@@ -116,8 +113,12 @@ def _put_aside(conn: psycopg.Connection, table: str, span: tuple[int, int], as_o
 
 
 def _forget_builds_with(conn: psycopg.Connection, table: str, landing_id: int) -> None:
-    """Have the next build start anew when one has taken the row in: incremental builds do not see that rows go."""
-    if conn.execute("select to_regclass('intermediate.last_build')").fetchone() != (None,):
+    """Have the next build start anew when one has taken the row in: incremental builds do not see that rows go.
+
+    A table without a mark is read whole at each build.
+    """
+    mark = "select from pg_attribute where attrelid = to_regclass('intermediate.last_build') and attname = %s"
+    if conn.execute(mark, [table]).rowcount:
         taken_in = sql.SQL("delete from intermediate.last_build where {} >= %s").format(sql.Identifier(table))
         conn.execute(taken_in, [landing_id])
 

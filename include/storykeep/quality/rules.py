@@ -47,6 +47,14 @@ COUNTS = Rule(
     is_bearable=True,
 )
 
+# Of posts and accounts, rates and averages are among them.
+NUMBERS = Rule(
+    "a value is a number, not negative and of at most 15 digits",
+    "status = 'ok' and jsonb_path_exists(payload, '$.data[*].**.value"
+    ' ? (@.type() == "string" || @.type() == "boolean" || @ < 0 || @ > 999999999999999)\')',
+    is_bearable=True,
+)
+
 
 def _node(what: str, key: str) -> list[Rule]:
     """What holds of a story's or a post's node."""
@@ -111,7 +119,7 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "media": [KNOWN_ACCOUNT, *_node("post", "media_id"), NO_SECRET],
-    "media_insights": [KNOWN_ACCOUNT, METRICS, COUNTS, NO_SECRET],
+    "media_insights": [KNOWN_ACCOUNT, METRICS, NUMBERS, NO_SECRET],
     "account_profiles": [
         KNOWN_ACCOUNT,
         Rule("a profile is an object", "jsonb_typeof(payload) is distinct from 'object'"),
@@ -124,10 +132,15 @@ RULES: dict[str, list[Rule]] = {
         ),
         NO_SECRET,
     ],
-    "account_insights": [KNOWN_ACCOUNT, METRICS, COUNTS, NO_SECRET],
-    "audience": [KNOWN_ACCOUNT, METRICS, COUNTS, NO_SECRET],
+    "account_insights": [KNOWN_ACCOUNT, METRICS, NUMBERS, NO_SECRET],
+    "audience": [KNOWN_ACCOUNT, METRICS, NUMBERS, NO_SECRET],
     "manual_entries": [
         KNOWN_ACCOUNT,
+        Rule(
+            "a story that was entered says whose it is and when it was posted",
+            "kind in ('story_capture', 'creator_upload') and not is_withdrawn"
+            " and (account_id is null or payload ->> 'posted_at' is null)",
+        ),
         _moment("posted_at"),
         _moment("observed_at"),
         Rule(

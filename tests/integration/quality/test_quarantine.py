@@ -24,7 +24,7 @@ NODE = {"timestamp": "2026-11-11T00:00:00+0000", "media_type": "IMAGE"}
 STORY: dict[str, Any] = {"story_id": "9", "payload": NODE | {"id": "9"}}
 REPLY: dict[str, Any] = {"status": "ok", "metric_group": "core"}
 FILE: dict[str, Any] = {"kind": "media", "status": "archived", "content_hash": "a" * 64, "size_bytes": 1}
-ENTRY: dict[str, Any] = {"entry_id": "e", "version": 1, "kind": "story_capture", "author": "ann"}
+ENTRY: dict[str, Any] = {"entry_id": "e", "version": 1, "kind": "story_metrics", "author": "ann"}
 STRANGER = {"account_id": "nobody"}
 GOOD_DATA: dict[str, Any] = {"data": [{"name": "views", "values": [{"value": 2}]}]}
 
@@ -104,8 +104,8 @@ BAD: dict[str, dict[str, list[dict[str, Any]]]] = {
     "media_insights": {
         "a row belongs to a known account": [REPLY | STRANGER | {"media_id": "9", "payload": GOOD_DATA}],
         "a good reply is a list of metrics with names": [REPLY | {"media_id": "9", "payload": {"data": None}}],
-        "a count is a whole number, not negative and of at most 15 digits": [
-            REPLY | {"media_id": "9", "payload": count(-1)}
+        "a value is a number, not negative and of at most 15 digits": [
+            REPLY | {"media_id": "9", "payload": count(value)} for value in (-1, "1.5", 2**53)
         ],
         "no secret of Meta's is kept": [REPLY | {"media_id": "9", "payload": secret(GOOD_DATA)}],
     },
@@ -121,17 +121,21 @@ BAD: dict[str, dict[str, list[dict[str, Any]]]] = {
     "account_insights": {
         "a row belongs to a known account": [REPLY | STRANGER | {"payload": GOOD_DATA}],
         "a good reply is a list of metrics with names": [REPLY | {"payload": {"data": None}}],
-        "a count is a whole number, not negative and of at most 15 digits": [REPLY | {"payload": count(1.5)}],
+        "a value is a number, not negative and of at most 15 digits": [REPLY | {"payload": count(True)}],
         "no secret of Meta's is kept": [REPLY | {"payload": secret(GOOD_DATA)}],
     },
     "audience": {
         "a row belongs to a known account": [STRANGER | {"payload": GOOD_DATA}],
         "a good reply is a list of metrics with names": [{"payload": {"data": None}}],
-        "a count is a whole number, not negative and of at most 15 digits": [{"payload": count("12")}],
+        "a value is a number, not negative and of at most 15 digits": [{"payload": count("12")}],
         "no secret of Meta's is kept": [{"payload": secret(GOOD_DATA)}],
     },
     "manual_entries": {
         "a row belongs to a known account": [ENTRY | STRANGER | {"payload": {}}],
+        "a story that was entered says whose it is and when it was posted": [
+            ENTRY | {"kind": "story_capture", "payload": {}},
+            ENTRY | {"kind": "creator_upload", "account_id": None, "payload": {"posted_at": "2026-11-11T00:00:00Z"}},
+        ],
         "posted_at of an entry is a moment": [ENTRY | {"payload": {"posted_at": "yesterday at tea"}}],
         "observed_at of an entry is a moment": [ENTRY | {"payload": {"observed_at": "13/13/2026"}}],
         "the numbers of an entry are whole, not negative and of at most 15 digits": [
