@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.dbt.content import fill_content
 from tests.dbt.world import AS_OF, fill
 
 from storykeep.errors import StorykeepError
@@ -64,8 +65,16 @@ MATCHED_ONLY = "assert_no_story_of_no_campaign_reaches_the_marts"
 # The expectations of the release checkpoint with what breaks each: of those on keys, in which mart rows are doubled.
 DOUBLED = {
     "dim_accounts": "account_id column_values_to_be_unique",
+    "dim_dates": "date column_values_to_be_unique",
+    "fct_posts": "post_id column_values_to_be_unique",
+    "fct_audience": "table compound_columns_to_be_unique",
+    "fct_account_insights": "table compound_columns_to_be_unique",
+    "fct_account_silences": "account_id column_values_to_be_unique",
+    "fct_campaign_blind_spots": "table compound_columns_to_be_unique",
     "fct_stories": "story_id column_values_to_be_unique",
     "fct_story_readings": "table compound_columns_to_be_unique",
+    "fct_story_sequences": "sequence_id column_values_to_be_unique",
+    "fct_metric_audit": "table compound_columns_to_be_unique",
     "fct_campaign_content": "table compound_columns_to_be_unique",
     "fct_campaign_performance": "campaign_id column_values_to_be_unique",
     "fct_capture_coverage": "table compound_columns_to_be_unique",
@@ -90,6 +99,13 @@ UPDATED = {
     "a story with final numbers has its views, or they are withheld": (
         "fct_stories set finality = 'late' where story_id = '106'"
     ),
+    "a story is by hand as long as no listing showed it": (
+        "fct_stories set provenance = 'manual_capture' where story_id = '102'"
+    ),
+    "the views have a source where they are known or withheld, a person where they are final by hand": (
+        "fct_stories set views_source = null where story_id = '101'"
+    ),
+    "the frames of a sequence are stories": "fct_story_sequences set frames = 9",
     "share_final column_values_to_be_between": "fct_campaign_performance set share_final = 1.5",
     "reach lies between its bounds": "fct_campaign_performance set reach_upper = 1",
     "a campaign's stories are those of its content": "fct_campaign_performance set stories = 9",
@@ -98,13 +114,37 @@ UPDATED = {
         "fct_connection_health set date = date - 1 where date = '2026-11-09'"
     ),
     "a consent that ended did so after it was given, and for a reason": "fct_consents set end_reason = null",
+    "no day is missing between the first and the last": "dim_dates set date = date - 9999 where date = '2026-11-12'",
+    "every post that landed is in the mart": "fct_posts set post_id = '599' where post_id = '504'",
+    "a withheld count of a post is no number": "fct_posts set views = 3 where post_id = '503'",
+    "views and impressions are not added up": "fct_posts set views_or_impressions = 160 where post_id = '505'",
+    "an audience is counted, or there is a reason": (
+        "fct_audience set unavailable_reason = null where account_id = 'acc-b'"
+    ),
+    "a day of Meta has 23 to 25 hours": "fct_account_insights set ends_at = ends_at + interval '1 second'",
+    "an alarm is of an account that is listened to and silent": (
+        "fct_account_silences set is_alarm = true where account_id = 'acc-a'"
+    ),
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
+    "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
+    "the counts kept back are those of the campaign's performance": (
+        "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'"
+    ),
+}
+# Likewise of what the small world has nothing of, by mart.
+ADDED = {
+    "of a story's metric one edit stands at most, and it is approved": (
+        "fct_metric_audit (entry_id, version, metric, story_id, is_winner, status)"
+        " values ('e', 1, 'views', '101', true, 'approved'), ('f', 1, 'views', '101', true, 'approved')"
+    ),
 }
 # Likewise of those that only warn.
 ODD = {
+    "the reach of a post is at most its views": "fct_posts set reach = views + 1 where post_id = '501'",
+    "the views of stories are at most those of the account": "fct_account_insights set views_of_stories = views + 1",
     "reach is at most views": "fct_stories set reach = views + 1 where story_id = '101'",
     "views never fall from one reading to a later one": "fct_story_readings set views = 2000 where views = 990",
 }
-
 
 # The bad row of a generic test, by its kind. No key is -1, and no text "-1".
 OF_KIND = {
@@ -138,6 +178,8 @@ def settings(new_warehouse: Callable[[], Settings]) -> Settings:
     settings = new_warehouse()
     with connect(settings.warehouse, "storykeep_owner") as conn:
         fill(conn)
+        fill_content(conn)
+        conn.commit()
     dbt.build(settings, AS_OF)
     return settings
 
@@ -272,13 +314,15 @@ def test_every_release_expectation_fails_on_its_bad_row(
         for mart, expectations in release.expectations(AS_OF, settings.keep).items()
         for one in expectations
     }
-    updated = {(change.split()[0], said): change for said, change in (ODD | UPDATED).items()}
-    assert expected == DOUBLED.items() | updated.keys()
+    changes = {said: f"update build.{change}" for said, change in (UPDATED | ODD).items()}
+    changes |= {said: f"insert into build.{row}" for said, row in ADDED.items()}
+    marts = {said: change.split()[0] for said, change in (UPDATED | ODD | ADDED).items()}
+    assert expected == DOUBLED.items() | {(mart, said) for said, mart in marts.items()}
     with connect(replace(postgres.superuser, database=settings.warehouse.database)) as conn:
         for mart in {mart for mart, _ in expected}:
             loosened(conn, f"build.{mart}")
-        for change in updated.values():
-            assert conn.execute(f"update build.{change}".encode()).rowcount > 0, change
+        for change in changes.values():
+            assert conn.execute(change.encode()).rowcount > 0, change
         for mart in DOUBLED:
             _run(conn, "insert into {relation} select * from {relation}", f"build.{mart}")
     with pytest.raises(StorykeepError) as failure:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.dbt.content import fill_content
 from tests.dbt.world import AS_OF, at, fill, insert, landed, reading, withheld
 from tests.marts import MARTS
 
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.integration
 Landing = tuple[str, dict[str, Any]]
 Rows = dict[str, list[tuple[Any, ...]]]
 
-RAW = ("story_listings", "stories", "story_insights", "media_files")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+RAW = ("story_listings", "stories", "story_insights", "media_files", *CONTENT)
 FIRST, FAILED = at(11, 12), at(12, 7)
 LATE = "9" * 64
 
@@ -35,6 +37,7 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
     """Every raw row of the small world, and some that make arrival matter, without their landing ids."""
     with owner(new_warehouse()) as conn:
         fill(conn)
+        fill_content(conn)
         # The node comes to say another time of posting, which moves the ages of readings long taken in.
         node = {"id": "102", "timestamp": "2026-11-10T09:30:00+0000", "media_type": "IMAGE"}
         landed(conn, "stories", at(10, 9, 40), story_id="102", payload=node, content_hash=LATE)
@@ -52,6 +55,9 @@ def landings(new_warehouse: Callable[[], Settings]) -> list[Landing]:
         _earlier_stories(conn)
         _unread_story(conn)
         _more_listings(conn)
+        # 101 and 103 vanish early; the other listings of these hours show nothing.
+        landed(conn, "story_listings", at(10, 20, 7), status="ok", payload={"101": "h", "103": "h"})
+        landed(conn, "story_listings", at(11, 9, 49), status="ok", payload={"101": "h"})
         withheld(conn, "106", at(12, 1))
         reading(conn, "106", at(12, 10), views=8, reach=6)
         with conn.cursor(row_factory=dict_row) as cursor:

@@ -66,7 +66,7 @@ def campaign_creators(conn: psycopg.Connection, campaign_id: str) -> tuple[Creat
                         filter (where stories.finality <> 'live') as share_final
                 from marts.fct_campaign_content as content
                 join marts.fct_stories as stories using (story_id)
-                join marts.dim_accounts as accounts using (account_id)
+                join marts.dim_accounts as accounts on stories.account_id = accounts.account_id
                 join marts.dim_creators as creators using (creator_id)
                 where content.campaign_id = %s
                 group by creators.name, accounts.account_id, accounts.username
@@ -162,4 +162,5 @@ def show_stories(console: Console, stories: tuple[StoryContent, ...]) -> None:
             for row in stories
         ],
         "0-4: withheld by the API. Counts by participant: the campaign has no rules.",
+        "Counts by manual: a person put it into the campaign.",
     )
