@@ -13,6 +13,7 @@ from storykeep.commands.capture import capture
 from storykeep.commands.db import db
 from storykeep.commands.entries import entries
 from storykeep.commands.marts import marts
+from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
 from storykeep.commands.sandbox import sandbox
 from storykeep.commands.tokens import tokens
@@ -32,6 +33,7 @@ for name, group in (
     ("campaigns", campaigns),
     ("entries", entries),
     ("tokens", tokens),
+    ("quarantine", quarantine),
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)

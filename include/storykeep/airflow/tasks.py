@@ -158,7 +158,8 @@ def report_rejects(counts: dict[str, Any] | None) -> None:
 def check_landing() -> dict[str, Any]:
     """Check the rows that landed since the last build.
 
-    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table.
+    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table. What
+    lands from here on is for the next run.
     """
     from storykeep.quality.landing import check_landing
 
@@ -166,15 +167,15 @@ def check_landing() -> dict[str, Any]:
     return {"as_of": as_of.isoformat(), "watermarks": check_landing(deployment(), as_of).watermarks}
 
 
-def dbt_build(as_of: str) -> None:
-    """Build and test every model in schema build."""
+def dbt_build(as_of: str, watermarks: dict[str, int]) -> None:
+    """Build and test every model in schema build, of the rows that were checked: those up to `watermarks`."""
     from storykeep.transform import dbt
     from storykeep.transform.turn import turn
 
     settings = deployment()
     with turn(settings):
         _skip_if_overtaken(settings, as_of)
-        dbt.build(settings, parse_time(as_of))
+        dbt.build(settings, parse_time(as_of), watermarks)
     dbt.warn_of_old_sources(settings, parse_time(as_of))
 
 
