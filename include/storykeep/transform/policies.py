@@ -1,7 +1,8 @@
 """Which rows of the marts a brand's login sees: row policies on the standing tables, kept by every publication.
 
-`storykeep_bi` sees all of them. A brand's login sees its brands, their campaigns, and what counts for these: of a creator
-whom several brands pay, each sees the stories of its own campaigns. A mart without a rule here it does not see at all.
+`storykeep_bi` sees all of them. A brand's login sees its brands, their campaigns, and what counts for these: of a
+creator whom several brands pay, each sees the stories of its own campaigns. A mart without a rule here it does not see
+at all.
 """
 
 from collections.abc import Mapping
@@ -120,7 +121,7 @@ def lift(conn: psycopg.Connection, mart: str) -> None:
 
 
 def _ensure_functions(conn: psycopg.Connection) -> None:
-    present = dict(
+    present: dict[str, str] = dict(
         conn.execute("select proname, prosrc from pg_proc where pronamespace = 'intermediate'::regnamespace").fetchall()
     )
     if all(present.get(name) == body for name, body in FUNCTIONS.items()):
@@ -169,7 +170,7 @@ def _create_policy(conn: psycopg.Connection, mart: str, role: str, rows: str) ->
 
 def _standing(conn: psycopg.Connection, mart: str) -> _Access:
     with conn.cursor(row_factory=class_row(_Access)) as cursor:
-        found = cursor.execute(
+        (found,) = cursor.execute(
             """
             select
                 relrowsecurity as is_secured,
@@ -191,6 +192,5 @@ def _standing(conn: psycopg.Connection, mart: str) -> _Access:
             group by oid, relrowsecurity
             """,
             [mart],
-        ).fetchone()
-    assert found is not None
+        ).fetchall()
     return found

@@ -10,8 +10,8 @@ from tests.dbt.world import at, insert
 from typer.testing import CliRunner
 
 from storykeep.access.logins import grant, list_access, revoke
-from storykeep.clock import fixed_clock
 from storykeep.cli import app
+from storykeep.clock import fixed_clock
 from storykeep.errors import StorykeepError
 from storykeep.settings import Settings
 from storykeep.warehouse import WarehouseAwayError, connect
