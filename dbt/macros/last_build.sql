@@ -1,3 +1,19 @@
+{# The raw tables that incremental models follow by landing id: storykeep.quality.landing.TABLES. #}
+{% macro followed_tables() -%}
+    {{ return([
+        "story_listings",
+        "stories",
+        "story_insights",
+        "media_files",
+        "media",
+        "media_insights",
+        "account_profiles",
+        "account_insights",
+        "audience",
+    ]) }}
+{%- endmacro %}
+
+
 {# The last build that ended well and how far it came, in the one row of a table: incremental models go on from it. #}
 {% macro start_build() -%}
     {%- if flags.WHICH in ('build', 'run') -%}
@@ -7,10 +23,7 @@
         create table if not exists {{ suffixed('intermediate') }}.last_build (
             as_of timestamptz not null,
             project text not null,
-            story_listings bigint not null,
-            stories bigint not null,
-            story_insights bigint not null,
-            media_files bigint not null,
+            {{ followed_tables() | join(" bigint not null, ") }} bigint not null,
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );

@@ -67,6 +67,12 @@
 {%- endmacro %}
 
 
+{# A value of a reply as an object: empty when it is none. #}
+{% macro json_object(value) -%}
+    case when jsonb_typeof({{ value }}) = 'object' then {{ value }} else '{}' end
+{%- endmacro %}
+
+
 {# Pattern of a hashtag or mention as a whole word. A dot inside a handle belongs to it, one at its end does not. #}
 {% macro word_pattern(kind, value) -%}
     case {{ kind }}

@@ -37,7 +37,7 @@ DOUBLED = {
 # The other claims, with what breaks each of them.
 UPDATED = {
     "status column_values_to_not_be_null": "dim_accounts set status = null where account_id = 'acc-a'",
-    "an account that is not tracked has": "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'",
+    "not tracked has no connection": "dim_accounts set status = 'not_tracked' where account_id = 'acc-b'",
     "an account is connected since some moment": "dim_accounts set is_connected = true where account_id = 'acc-b'",
     "an account in good health is connected": "dim_accounts set health = 'healthy' where account_id = 'acc-n'",
     "finality column_values_to_be_in_set": "fct_stories set finality = 'sure' where story_id = '101'",

@@ -134,7 +134,7 @@ def test_accounts_with_the_next_step(query: Query) -> None:
     assert [tuple(row.values()) for row in rows] == [
         ("acc-a", "c1", "facebook", "connected", None, Decimal("2.0"), None, at(12, 12), "data team", False),
         ("acc-b", "c2", "instagram", "expired", "token_expired", Decimal("-1.3"), None, at(11, 6), "creator", False),
-        ("acc-n", "c3", None, "not_tracked", None, None, None, None, "brand contact", False),
+        ("acc-n", "c3", None, "connecting", None, None, None, None, "creator", False),
     ]
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_every_unit_test_of_the_project_passes(built: Settings) -> None:
-    assert dbt.unit_test(built, AS_OF) == {"pass": 32}
+    assert dbt.unit_test(built, AS_OF) == {"pass": 33}
 
 
 def test_freshness_is_measured_against_as_of(built: Settings) -> None:

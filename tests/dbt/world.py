@@ -66,6 +66,7 @@ def withheld(conn: psycopg.Connection, story_id: str, captured_at: datetime, **v
 
 
 def _people(conn: psycopg.Connection) -> None:
+    insert(conn, "app.listing_cadences", since=at(10, 0), seconds=900)
     insert(conn, "app.brands", brand_id="b1", name="Lumen", time_zone="Europe/Paris", currency="EUR")
     for number, letter in enumerate("abn", start=1):
         insert(conn, "app.creators", creator_id=f"c{number}", name=f"Creator {number}")
@@ -126,6 +127,20 @@ def _people(conn: psycopg.Connection) -> None:
 
 def _consents(conn: psycopg.Connection) -> None:
     """The ledger began after 101 was seen; who connected acc-a consented anew, under another text, on the 12th."""
+    # It failed after the build, and was under way then.
+    insert(
+        conn,
+        "app.sign_ins",
+        state_hash="0" * 64,
+        login_flavour="facebook",
+        account_id="acc-n",
+        redirect_uri="https://localhost/",
+        begun_at=at(12, 11, 55),
+        expires_at=at(12, 12, 10),
+        ended_at=at(12, 12, 5),
+        status="needs_action",
+        reason="no_page",
+    )
     insert(conn, "app.consents", account_id="acc-a", given_at=at(10, 9), source="import")
     insert(conn, "app.consents", account_id="acc-b", given_at=at(10, 0), source="import")
     insert(

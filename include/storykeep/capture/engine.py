@@ -13,7 +13,7 @@ from storykeep.accounts import registry
 from storykeep.accounts.pools import Standing
 from storykeep.accounts.registry import Connection, Unreadable
 from storykeep.accounts.vault import Vault
-from storykeep.capture import notices, skew
+from storykeep.capture import cadence, notices, skew
 from storykeep.capture.causes import CREATORS_MATTER
 from storykeep.capture.due import due_of, within
 from storykeep.capture.listing import land_throttled, list_stories
@@ -64,6 +64,7 @@ def capture(
     place, tick, damaged = spool.folder(settings), None, []
     try:
         with ledger(conn, "capture", run_id, clock) as run:
+            cadence.keep(conn, settings.list_every, run.clock_at)
             tick = _tick(conn, settings, clients, clock, run, shard, shards)
             if spool.files(place):
                 # What is in the spool is safe, and can wait for these.

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -113,7 +114,7 @@ def _say(line: str) -> None:
 
 
 def _fast_forward(stack: LocalStack, start: datetime, end: datetime) -> None:
-    settings = stack.settings
+    settings = replace(stack.settings, list_every=REPLAY_EVERY)
     with connect(settings.warehouse, "storykeep_ingest") as conn, Progress(console=console) as progress:
         conn.autocommit = True
         task = progress.add_task("", total=(end - start).total_seconds())

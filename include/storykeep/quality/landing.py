@@ -20,7 +20,8 @@ from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
 
-TABLES = ("story_listings", "stories", "story_insights", "media_files")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+TABLES = ("story_listings", "stories", "story_insights", "media_files", "manual_entries", *CONTENT)
 # No landing id is higher.
 EVERY = 2**63 - 1
 
@@ -135,6 +136,22 @@ def expectations() -> dict[str, list[Any]]:
                 "select story_id, kind, path, size_bytes from {batch} where status = 'archived'"
                 " and (size_bytes is null or size_bytes <= 0 or content_hash !~ '^[0-9a-f]+$'"
                 " or length(content_hash) <> 64 or path not like '%' || content_hash || '%')",
+            ),
+        ],
+        **{table: [_known_account()] for table in CONTENT},
+        "manual_entries": [
+            _known_account(),
+            never(
+                "a story that was entered says whose it is and when it was posted",
+                "select entry_id, version, kind, account_id from {batch}"
+                " where kind in ('story_capture', 'creator_upload') and not is_withdrawn"
+                " and (account_id is null or payload ->> 'posted_at' is null)",
+            ),
+            never(
+                "the moments of an entry are moments",
+                "select entry_id, version, payload ->> 'posted_at' as posted, payload ->> 'observed_at' as observed"
+                " from {batch} where pg_input_is_valid(payload ->> 'posted_at', 'timestamptz') is false"
+                " or pg_input_is_valid(payload ->> 'observed_at', 'timestamptz') is false",
             ),
         ],
     }

@@ -58,10 +58,9 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
             gxe.ExpectColumnValuesToBeUnique(column="account_id"),
             gxe.ExpectColumnValuesToNotBeNull(column="status"),
             never(
-                "an account that is not tracked has no connection",
-                "select account_id, login_flavour, connected_at from {batch}"
-                " where status = 'not_tracked' and connected_at is not null"
-                " or status not in ('not_tracked', 'invited', 'connecting') and connected_at is null",
+                "an account that is not tracked has no connection, one that is connected has",
+                "select account_id, status, login_flavour, connected_at from {batch}"
+                " where status = 'not_tracked' and connected_at is not null or is_connected and connected_at is null",
             ),
             never(
                 "an account is connected since some moment, or not connected",

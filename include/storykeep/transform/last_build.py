@@ -34,14 +34,8 @@ def keep(settings: Settings) -> None:
     """Write down that the build which dbt has just ended is whole: the next one goes on from it."""
     with connect(settings.warehouse, "storykeep_transform") as conn:
         conn.execute("delete from intermediate.last_build")
-        conn.execute(
-            """
-            insert into intermediate.last_build
-            (as_of, project, story_listings, stories, story_insights, media_files, reached_at)
-            select as_of, project, story_listings, stories, story_insights, media_files, reached_at
-            from intermediate.int_landing__taken_in
-            """
-        )
+        # One macro lists the raw tables of both, so that their columns are the same in the same order.
+        conn.execute("insert into intermediate.last_build select * from intermediate.int_landing__taken_in")
 
 
 def forget(settings: Settings) -> None:

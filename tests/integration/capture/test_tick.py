@@ -337,3 +337,16 @@ def test_a_paused_account_is_not_asked_and_its_connection_stays_as_it_was(scene:
     set_mode(scene.conn, account_id, Mode.AUTOMATIC, "ida", scene.now)
     scene.tick(MINUTES_5)
     assert paused in accounts_with(scene)
+
+
+def test_a_change_of_the_listing_cadence_is_kept_with_its_moment(scene: Scene) -> None:
+    def cadences() -> list[tuple[Any, ...]]:
+        return scene.all("select since, seconds from app.listing_cadences order by since")
+
+    first = scene.now
+    scene.tick()
+    scene.tick(MINUTES_5)
+    assert cadences() == [(first, 900)]
+    scene.settings = replace(scene.settings, list_every=timedelta(minutes=10))
+    scene.tick(MINUTES_5)
+    assert cadences() == [(first, 900), (first + timedelta(minutes=10), 600)]

@@ -1,21 +1,17 @@
 {{ config(post_hook='analyze {{ this }}') }}
 
 -- What retention kept are rows of story_insights all the same.
-{% set tables = {
-    "story_listings": "story_listings",
-    "stories": "stories",
-    "story_insights": "story_insights",
-    "story_insights_kept": "story_insights",
-    "media_files": "media_files",
-} %}
+{% set sources = {"story_insights_kept": "story_insights"} %}
+{% for table in followed_tables() %} {% do sources.update({table: table}) %} {% endfor %}
+{% set of_stories = ["stories", "story_insights", "media_files"] %}
 
 -- From the sources, and not from staging, which hides what was captured after the moment of the build.
-{% for source_name, table in tables.items() %}
+{% for source_name, table in sources.items() %}
     select
         '{{ table }}' as table_name,
         landing_id,
         account_id,
-        {{ 'null' if table == 'story_listings' else 'story_id' }} as story_id,
+        {{ 'story_id' if table in of_stories else 'null' }} as story_id,
         captured_at
     from {{ source('instagram', source_name) }}
     where landing_id > {{ last_build(table, 0) }}::bigint and {{ has_landed(table) }}

@@ -1,5 +1,3 @@
-{% set tables = ["story_listings", "stories", "story_insights", "media_files"] %}
-
 with
 
 -- A row that was captured after the moment of the build is not in it, so that the next one has to look there again.
@@ -16,7 +14,7 @@ marks as (
 select
     {{ as_of() }} as as_of,
     '{{ var("project", "") }}' as project,
-    {% for table in tables %}
+    {% for table in followed_tables() %}
         coalesce(max(landing_id) filter (where table_name = '{{ table }}'), {{ last_build(table, 0) }}::bigint)
             as {{ table }},
     {% endfor %}

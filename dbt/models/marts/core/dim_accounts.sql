@@ -12,6 +12,20 @@ connections as (
 
 ),
 
+-- What came of the last sign-in is the state of an account that was never connected.
+sign_ins as (
+
+    select distinct on (account_id)
+        account_id,
+        status,
+        reason,
+        status_since
+    from {{ ref('stg_app__sign_in_attempts') }}
+    where account_id not in (select connections.account_id from connections)
+    order by account_id asc, begun_at desc, sign_in_id desc
+
+),
+
 permissions as (
 
     select * from {{ ref('int_accounts__permissions') }}
@@ -62,10 +76,14 @@ stated as (
         accounts.ig_user_id,
         accounts.username,
         connections.login_flavour,
-        -- An invitation is before any connection.
-        coalesce(connections.status, present.status) as status,
-        case when connections.account_id is null then present.reason else connections.reason end as reason,
-        connections.status_since,
+        -- A sign-in that went well and an invitation are before any connection.
+        coalesce(connections.status, nullif(sign_ins.status, 'connected'), present.status) as status,
+        case
+            when connections.account_id is not null then connections.reason
+            when sign_ins.account_id is not null then sign_ins.reason
+            else present.reason
+        end as reason,
+        coalesce(connections.status_since, sign_ins.status_since) as status_since,
         coalesce(connections.status in ({{ connected_states() }}), false) as is_connected,
         -- What connected after the moment of the build has no event yet.
         case
@@ -95,6 +113,7 @@ stated as (
     from accounts
     inner join present on accounts.account_id = present.account_id
     left join connections on accounts.account_id = connections.account_id
+    left join sign_ins on accounts.account_id = sign_ins.account_id
     left join not_connected on accounts.account_id = not_connected.account_id
     left join permissions on accounts.account_id = permissions.account_id
     left join last_good_listings on accounts.account_id = last_good_listings.account_id

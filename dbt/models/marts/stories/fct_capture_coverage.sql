@@ -82,8 +82,8 @@ unseen as (
 
 ),
 
--- How much of each day the account was to be captured.
-captured as (
+-- How many listings each stretch of time was to have in which the account was to be captured at one cadence.
+due as (
 
     select
         periods.account_id,
@@ -91,12 +91,22 @@ captured as (
         sum(
             extract(
                 epoch from
-                least(periods.ends_at, {{ as_of() }}, (days.day + interval '1 day') at time zone 'UTC')
-                - greatest(periods.starts_at, days.day at time zone 'UTC')
+                least(
+                    periods.ends_at,
+                    cadences.ends_at,
+                    {{ as_of() }},
+                    (days.day + interval '1 day') at time zone 'UTC'
+                )
+                - greatest(periods.starts_at, cadences.starts_at, days.day at time zone 'UTC')
             )
-        ) as seconds
+            / cadences.seconds
+        ) as listings
     from {{ ref('int_accounts__periods') }} as periods
     cross join lateral {{ utc_days('periods.starts_at', 'least(periods.ends_at, ' ~ as_of() ~ ')') }} as days (day)
+    inner join {{ ref('stg_app__listing_cadences') }} as cadences
+        on
+            cadences.starts_at < least(periods.ends_at, (days.day + interval '1 day') at time zone 'UTC')
+            and cadences.ends_at > greatest(periods.starts_at, days.day at time zone 'UTC')
     where periods.cause is null
     group by periods.account_id, days.day
 
@@ -167,7 +177,7 @@ not_kept as (
 select
     longest_gaps.account_id,
     longest_gaps.date,
-    floor(coalesce(captured.seconds, 0) / {{ var('list_every_seconds') }})::integer as listings_due,
+    floor(coalesce(due.listings, 0))::integer as listings_due,
     coalesce(listings.done, 0)::integer as listings_done,
     coalesce(listings.failed, 0)::integer as listings_failed,
     longest_gaps.minutes::numeric(12, 2) as longest_gap_minutes,
@@ -194,10 +204,10 @@ left join unseen
     on
         longest_gaps.account_id = unseen.account_id
         and longest_gaps.date = unseen.date
-left join captured
+left join due
     on
-        longest_gaps.account_id = captured.account_id
-        and longest_gaps.date = captured.date
+        longest_gaps.account_id = due.account_id
+        and longest_gaps.date = due.date
 left join listings
     on
         longest_gaps.account_id = listings.account_id

@@ -1,0 +1,43 @@
+with recursive
+
+entries as (
+
+    select
+        *,
+        kind as purpose
+    from {{ ref('int_entries__current') }}
+    where kind = 'story_capture'
+
+),
+
+stories as (
+
+    select
+        story_id,
+        account_id,
+        posted_at,
+        permalink
+    from {{ ref('int_stories__versions_latest') }}
+
+),
+
+names as (
+
+    select
+        story_id as name,
+        story_id,
+        account_id
+    from stories
+
+),
+
+{{ entries_resolved("exists (select from told where told.story_id = stories.story_id)") }}
+
+select
+    entries.entry_id,
+    entries.version,
+    entries.kind,
+    coalesce(found.story_id, {{ manual_story_id('entries.entry_id') }}) as resolved_story_id,
+    coalesce(found.resolved_by, 'entry') as resolved_by
+from entries
+left join found on entries.entry_id = found.entry_id

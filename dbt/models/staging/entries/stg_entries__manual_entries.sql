@@ -1,0 +1,25 @@
+select
+    entry_id,
+    version,
+    landing_id,
+    kind,
+    account_id,
+    story_id,
+    campaign_id,
+    captured_at as entered_at,
+    author,
+    is_withdrawn,
+    evidence_hash,
+    evidence_path,
+    (payload ->> 'posted_at')::timestamptz as posted_at,
+    payload ->> 'permalink' as permalink,
+    payload ->> 'media_type' as media_type,
+    payload ->> 'caption' as caption,
+    payload ->> 'link' as link,
+    (payload ->> 'observed_at')::timestamptz as observed_at,
+    {{ json_object("payload -> 'metrics'") }} as metrics,
+    payload ->> 'decision' as decision,
+    payload ->> 'note' as note,
+    content_hash
+from {{ source('entries', 'manual_entries') }}
+where {{ is_known('manual_entries') }}
