@@ -16,7 +16,7 @@ from storykeep.errors import StorykeepError
 from storykeep.quality import approval, watermarks
 from storykeep.quality.changes import LARGE, Changes
 from storykeep.settings import Settings
-from storykeep.transform import policies
+from storykeep.transform import policies, publications
 from storykeep.transform.tables import Table, compose, loosen, read_table, tighten
 from storykeep.transform.turn import turn
 
@@ -48,6 +48,8 @@ def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[s
         policies.ensure(conn)
         watermarks.move(conn, landed)
         _note(conn, as_of)
+        if any(changed.values()):
+            publications.note(conn, as_of)
     for name, rows in changed.items():
         log.info("publish: %s: %d rows changed", name, rows)
     return changed
