@@ -340,15 +340,64 @@ def test_a_diagnosis_says_what_is_wrong_and_who_must_do_what(connected: Shell) -
     ]
 
 
-def test_campaigns_go_in_once(connected: Shell, world: Running) -> None:
-    file = connected.file("campaigns.yaml", get(world, "campaigns.yaml"))
-    first, second = (connected.run("campaigns", "import", file) for _ in range(2))
-    assert (first.status, first.out, first.err) == (0, "3 brands, 5 campaigns, 8 of them new or changed\n", "")
-    assert (second.status, second.out) == (0, "3 brands, 5 campaigns, 0 of them new or changed\n")
+def test_campaigns_go_in_once_and_tell_what_they_change(connected: Shell, world: Running) -> None:
+    text = get(world, "campaigns.yaml")
+    file = connected.file("campaigns.yaml", text)
+    told = connected.run("campaigns", "import", file, "--dry-run")
+    assert (told.status, told.err) == (0, "")
+    assert connected.all("select from app.brands") == []
+    first, second = (connected.run("campaigns", "import", file, "--by", "ida") for _ in range(2))
+    assert (first.status, first.err) == (0, "")
+    assert first.out.splitlines()[0] == "brand lumen_skin (new)"
+    assert "  + rule link northtrail.example/first-snow" in first.out.splitlines()
+    assert first.out.splitlines()[-1] == "3 brands, 6 campaigns, 9 of them new or changed"
+    assert told.out.replace("would be new", "new") == first.out
+    assert (second.status, second.out) == (0, "3 brands, 6 campaigns, 0 of them new or changed\n")
+    changed = connected.file("campaigns.yaml", text.replace("name: Glow Week", "name: Glow Days"))
+    assert connected.run("campaigns", "import", changed).out.splitlines() == [
+        "campaign lumen_glow_week (changed)",
+        "  ~ name: Glow Week -> Glow Days",
+        "3 brands, 6 campaigns, 1 of them new or changed",
+    ]
     listed = connected.run("campaigns", "list")
     ids = [str(campaign_id) for (campaign_id,) in connected.all("select campaign_id from app.campaigns")]
-    assert len(ids) == 5
+    assert len(ids) == 6
     assert [campaign_id for campaign_id in ids if campaign_id not in listed.out] == []
+    authors = connected.all("select distinct author from app.campaign_versions where version = 1")
+    assert authors == [("ida",)]
+    exported = connected.run("campaigns", "export")
+    assert (exported.status, exported.err) == (0, "")
+    again = connected.run("campaigns", "import", connected.file("exported.yaml", exported.out))
+    assert again.out == "3 brands, 6 campaigns, 0 of them new or changed\n"
+    assert connected.run("campaigns", "export", "exported.yaml").out == "exported.yaml is written\n"
+    assert (connected.folder / "exported.yaml").read_text(encoding="utf-8") == exported.out
+
+
+def test_the_switch_of_a_campaign_is_turned_from_now_on_and_its_history_is_shown(
+    connected: Shell, world: Running
+) -> None:
+    connected.run("campaigns", "import", connected.file("campaigns.yaml", get(world, "campaigns.yaml")))
+    turn = ("campaigns", "switch", "lumen_glow_week")
+    on = connected.run(*turn, "on", "--by", "ida", "--reason", "the brand asked")
+    assert (on.status, on.err) == (0, "")
+    assert re.fullmatch(r"manual tracking of lumen_glow_week is on since [-0-9]+ [:0-9]+ UTC\n", on.out)
+    again = connected.run(*turn, "on")
+    assert (again.status, again.out) == (
+        0,
+        "manual tracking of lumen_glow_week is on already; nothing was changed\n",
+    )
+    (line,) = (line for line in connected.run("campaigns", "list").out.splitlines() if "glow_week" in line)
+    assert line.split()[-1] == "on"
+    shown = connected.run("campaigns", "show", "lumen_glow_week").out.splitlines()
+    assert "name: Glow Week" in shown
+    assert shown[-1].endswith(" UTC  ida: manual tracking switched on: the brand asked")
+    (row,) = connected.all(
+        "select is_on, author, reason, switched_at > now() - interval '1 hour' from app.tracking_switches"
+    )
+    assert row == (True, "ida", "the brand asked", True)
+    wrong = connected.run("campaigns", "switch", "glow", "on")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert wrong.err == "storykeep: glow: there is no such campaign -> see: storykeep campaigns list\n"
 
 
 def test_the_same_tick_twice_changes_nothing(connected: Shell) -> None:

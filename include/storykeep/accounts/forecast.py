@@ -17,7 +17,10 @@ HEADER = ("handle", "campaign", "lapses at", "needed until", "owner", "remedy")
 
 @dataclass(frozen=True)
 class Deliverable:
-    """An account's part in a running or coming campaign. Its last story is posted before `ends_at` at the latest."""
+    """An account's part in a running or coming campaign. Its last story is posted by `ends_at` at the latest.
+
+    That is when the last thing that it promised is due or, where it promised nothing, the end of its part.
+    """
 
     account_id: str
     campaign_id: str
@@ -67,10 +70,26 @@ def deliverables(conn: psycopg.Connection, now: datetime) -> list[Deliverable]:
     with conn.cursor(row_factory=class_row(Deliverable)) as cursor:
         return cursor.execute(
             """
-            select account_id, campaign_id, max(least(valid_to, ends_at)) as ends_at
-            from app.campaign_participants join app.campaigns using (campaign_id)
-            group by account_id, campaign_id
-            having max(least(valid_to, ends_at)) > %s
+            with parts as (
+                select account_id, campaign_id, max(least(valid_to, ends_at)) as ends_at
+                from app.campaign_participants join app.campaigns using (campaign_id)
+                group by account_id, campaign_id
+            ),
+
+            promised as (
+                select parts.account_id, campaign_id, max(due_at) as due_at
+                from parts join app.deliverables using (campaign_id)
+                -- Without an account it is promised by each participant.
+                where coalesce(deliverables.account_id, parts.account_id) = parts.account_id
+                group by parts.account_id, campaign_id
+            ),
+
+            needed as (
+                select account_id, campaign_id, least(ends_at, due_at) as ends_at
+                from parts left join promised using (account_id, campaign_id)
+            )
+
+            select * from needed where ends_at > %s
             """,
             [now - STORY_LIFE],
         ).fetchall()

@@ -85,7 +85,7 @@ class LocalStack:
         campaigns.write_text(self.ask_sandbox("campaigns.yaml").text)
         with connect(self.settings.warehouse, "storykeep_ingest") as conn:
             import_accounts(conn, Vault(self.settings.token_keys), self.ask_sandbox("accounts.csv").text, now)
-            import_campaigns(conn, campaigns)
+            import_campaigns(conn, campaigns, "the sandbox", now)
 
     def ask_sandbox(self, what: str, **params: str) -> requests.Response:
         """One of the sandbox's control resources, such as `truth`."""

@@ -72,10 +72,10 @@ def watch(conn: psycopg.Connection, vault: Vault, clients: dict[Flavour, GraphCl
 def test_campaigns_of_the_world_go_in(imported: psycopg.Connection, world: Running, tmp_path: Path) -> None:
     path = tmp_path / "campaigns.yaml"
     path.write_text(file_of(world, "campaigns.yaml"), encoding="utf-8")
-    result = import_campaigns(imported, path)
+    result = import_campaigns(imported, path, "ida", PRESENT)
     assert result.faults == ()
-    assert (result.brands, result.campaigns) == (3, 5)
-    assert import_campaigns(imported, path).changed == 0
+    assert (result.brands, result.campaigns) == (3, 6)
+    assert import_campaigns(imported, path, "ida", PRESENT).changes == ()
 
 
 def test_exactly_the_troubled_tokens_are_told_once(

@@ -71,6 +71,34 @@ def test_a_deliverable_ends_with_the_part_or_the_campaign_and_lives_for_a_day(pe
     }
 
 
+def promise(conn: psycopg.Connection, campaign: str, name: str, account_id: str | None, due_at: datetime) -> None:
+    conn.execute(
+        "insert into app.deliverables values (%s, %s, %s, 'story', 1, %s)", [campaign, name, account_id, due_at]
+    )
+
+
+def test_who_has_promised_something_is_needed_until_the_last_of_it_is_due(people: psycopg.Connection) -> None:
+    take_part(people, "c", NOW + 30 * DAY, (NORA, NOW + 30 * DAY), (OMAR, NOW + 30 * DAY))
+    promise(people, "c", "of nora", NORA, NOW + 6 * DAY)
+    assert set(deliverables(people, NOW)) == {
+        Deliverable(NORA, "c", NOW + 6 * DAY),
+        Deliverable(OMAR, "c", NOW + 30 * DAY),
+    }
+    assert lapses(people, NOW) == []
+    promise(people, "c", "of each", None, NOW + 20 * DAY)
+    assert set(deliverables(people, NOW)) == {
+        Deliverable(NORA, "c", NOW + 20 * DAY),
+        Deliverable(OMAR, "c", NOW + 20 * DAY),
+    }
+    assert [lapse.needed_until for lapse in lapses(people, NOW)] == [NOW + 21 * DAY]
+
+
+def test_a_promise_after_the_end_of_a_part_needs_nobody_longer(people: psycopg.Connection) -> None:
+    take_part(people, "c", NOW + 30 * DAY, (NORA, NOW + 5 * DAY))
+    promise(people, "c", "late", NORA, NOW + 9 * DAY)
+    assert deliverables(people, NOW) == [Deliverable(NORA, "c", NOW + 5 * DAY)]
+
+
 def test_who_comes_twice_in_a_campaign_is_needed_until_the_second_end(people: psycopg.Connection) -> None:
     take_part(people, "c", NOW + 30 * DAY, (NORA, NOW + 2 * DAY))
     again = ["c", NORA, NOW + 3 * DAY, NOW + 20 * DAY]

@@ -56,7 +56,7 @@ def full(running: Running, new_warehouse: Callable[[], Settings], tmp_path_facto
         campaigns = source.work_dir / "campaigns.yaml"
         campaigns.write_text(scene.control("GET", "campaigns.yaml"))
         import_accounts(conn, Vault(source.token_keys), scene.control("GET", "accounts.csv"), START)
-        import_campaigns(conn, campaigns)
+        import_campaigns(conn, campaigns, "ida", START)
         scene.tick()
         capture_and_drop_an_old_day(conn, source)
     build_marts(source, EVENING)

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.integration
 
 # Of the marts there are none here, and what else may be counted is not of the world.
 OF_THE_WORLD = {"app.runs", "app.runs (its handle)", "app.api_pools", "spooled replies"}
+VERSIONS = "app.campaign_versions (its part)"
 
 
 @pytest.fixture
@@ -53,6 +54,9 @@ def expected(scene: Scene, doomed: Doomed) -> dict[str, int]:
         name: scene.one(f"select count(*) from {name} where account_id = %s", doomed.account_id)  # noqa: S608
         for (name,) in tables
     }
+    counts[VERSIONS] = scene.one(
+        "select count(*) from app.campaign_versions where strpos(document::text, %s) > 0", doomed.account_id
+    )
     return {name: rows for name, rows in counts.items() if rows} | {"media files": len(doomed.files)}
 
 
@@ -232,7 +236,13 @@ def test_the_receipt_holds_all_that_is_kept_of_one_account_and_no_secret(capture
         if name.endswith(".jsonl")
     }
     counted = {name: len(lines) for name, lines in rows.items() if lines}
-    assert counted == {name: count for name, count in want.items() if name != "media files"} | {"app.creators": 1}
+    assert counted == {name: count for name, count in want.items() if name not in ("media files", VERSIONS)} | {
+        "app.creators": 1,
+        "app.campaign_versions": want[VERSIONS],
+    }
+    parts = [part for version in rows["app.campaign_versions"] for part in version["participants"]]
+    assert len(parts) == want["app.campaign_participants"]
+    assert {part["account_id"] for part in parts} == {doomed.account_id}
     assert {row["story_id"] for row in rows["raw.stories"]} == doomed.story_ids
     assert {row["payload"]["id"] for row in rows["raw.stories"]} == doomed.story_ids
     assert doomed.files <= {Path(name).stem for name in content if name.startswith("media/")}
@@ -247,6 +257,8 @@ def test_the_receipt_holds_all_that_is_kept_of_one_account_and_no_secret(capture
     assert not any(secret in everything for secret in (token.encode(), locked[0][1].encode(), bytes(locked[0][0])))
     others = scene.all("select username from app.accounts where account_id <> %s", doomed.account_id)
     assert [name for (name,) in others if f'"{name}"'.encode() in everything] == []
+    ids = scene.all("select account_id from app.accounts where account_id <> %s", doomed.account_id)
+    assert [account_id for (account_id,) in ids if account_id.encode() in everything] == []
 
 
 def test_a_receipt_that_cannot_be_written_leaves_nothing(captured: Scene, tmp_path: Path) -> None:

@@ -218,18 +218,20 @@ def test_nobody_is_purged_who_was_not_buried(scene: Scene) -> None:
 
 
 def test_every_table_of_app_and_raw_is_known_to_the_purge(scene: Scene) -> None:
-    """A table that knows of accounts has a column account_id, or is among those that purge_account deals with."""
+    """A table that knows of accounts has a column account_id, or is among those that are dealt with by name."""
     nothing_of_accounts = {
         "app.alembic_version",
         "app.api_clocks",
+        "app.brand_versions",
         "app.brands",
         "app.campaigns",
         "app.match_rules",
+        "app.tracking_switches",
         "app.account_tombstones",
         "app.deletion_requests",
         "app.tombstones",
     }
-    dealt_with = {"app.api_pools", "app.creators", "app.refused_metrics", "app.runs"}
+    dealt_with = {"app.api_pools", "app.campaign_versions", "app.creators", "app.refused_metrics", "app.runs"}
     found = scene.all(
         """
         select pg_class.oid::regclass::text from pg_class

@@ -20,7 +20,7 @@ from storykeep.settings import Connection, Flavour
 from storykeep.transform.build import build_marts
 from storykeep.warehouse import connect
 
-from .conftest import EVENING, Scene
+from .conftest import EVENING, START, Scene
 
 pytestmark = pytest.mark.integration
 
@@ -115,7 +115,7 @@ def test_the_first_tick_afterwards_observes_all_that_lives_nearest_expiry_first(
 
 
 def test_what_the_marts_say_of_26_hours_without_ticks_and_3_without_the_api(scene: Scene) -> None:
-    import_campaigns(scene.conn, campaigns_of(scene))
+    import_campaigns(scene.conn, campaigns_of(scene), "ida", START)
     scene.tick()
     back, reachable = EVENING + 26 * HOUR, EVENING + 29 * HOUR
     healthy = accounts_of(scene)

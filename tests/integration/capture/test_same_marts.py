@@ -28,7 +28,7 @@ def prepare(scene: Scene) -> None:
     campaigns = scene.settings.work_dir / "campaigns.yaml"
     campaigns.write_text(scene.control("GET", "campaigns.yaml"))
     import_accounts(scene.conn, Vault(scene.settings.token_keys), scene.control("GET", "accounts.csv"), START)
-    import_campaigns(scene.conn, campaigns)
+    import_campaigns(scene.conn, campaigns, "ida", START)
 
 
 def marts(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:

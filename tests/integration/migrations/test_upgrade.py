@@ -34,6 +34,9 @@ APPEND_ONLY = (
     "app.notifications",
     "app.alerts",
     "app.schema_notices",
+    "app.brand_versions",
+    "app.campaign_versions",
+    "app.tracking_switches",
 )
 
 
@@ -78,6 +81,31 @@ def test_an_older_warehouse_keeps_its_rows_and_becomes_what_a_new_one_is(
     assert sum(len(rows) > 0 for rows in before.values()) > 10
     assert {table for table in before if before[table] != after[table]} == {"app.alembic_version"}
     assert definitions(older) == definitions(warehouse)
+
+
+def test_brands_and_campaigns_of_an_older_warehouse_begin_their_history(
+    new_warehouse: Callable[[], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = new_warehouse()
+    elsewhere = {name: replace(login, schema="unversioned") for name, login in settings.connections.items()}
+    older = replace(settings, connections=elsewhere)
+    to_revision = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: to_revision(config, "0010"))
+    upgrade(older)
+    monkeypatch.undo()
+    monkeypatch.setattr(world, "insert", insert_what_fits)
+    with connect(older.warehouse, "storykeep_owner") as conn:
+        world.fill(conn)
+    upgrade(older)
+    for kind in ("brand", "campaign"):
+        with connect(older.warehouse, "storykeep_ingest") as conn:
+            ids = conn.execute(f"select {kind}_id from app.{kind}s order by 1").fetchall()  # noqa: S608
+            versions = conn.execute(
+                f"select {kind}_id, version, author, recorded_at = 'epoch', document = app.{kind}_document({kind}_id)"  # noqa: S608
+                f" from app.{kind}_versions order by 1"
+            ).fetchall()
+        assert ids
+        assert versions == [(its_id, 1, "storykeep db upgrade", True, True) for (its_id,) in ids]
 
 
 def insert_what_fits(conn: psycopg.Connection, table: str, **values: Any) -> None:
@@ -144,10 +172,7 @@ def test_no_runtime_role_may_change_append_only_tables(
     warehouse: Settings, role: str, table: str, statement: str
 ) -> None:
     with connect(warehouse.warehouse_admin) as conn:
-        (column,) = conn.execute(
-            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attidentity = ''",
-            [table],
-        ).fetchone() or ("",)
+        (*_, column) = columns_of(conn)[table]  # not the first one, which may be nobody's to write
         conn.execute(f"grant {role} to current_user")  # only so that the test can try
         conn.execute(f"set role {role}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

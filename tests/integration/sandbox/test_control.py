@@ -168,7 +168,7 @@ def test_the_truth_before_the_first_story_is_an_empty_list(world):
 
 def test_campaigns_file(world):
     document = yaml.safe_load(world.control("GET", "campaigns.yaml").text)
-    assert (len(document["brands"]), len(document["campaigns"])) == (3, 5)
+    assert (len(document["brands"]), len(document["campaigns"])) == (3, 6)
 
 
 def test_unknown_controls_and_faults_are_refused(world):

@@ -24,6 +24,18 @@ GOOD = {
 }
 
 
+def _part(*fields: str) -> str:
+    """A roster of one participant, with more fields."""
+    return f"[{{{', '.join(['username: nora', 'from: 2026-11-01T00:00:00Z', 'to: 2026-11-08T00:00:00Z', *fields])}}}]"
+
+
+def _promise(*fields: str) -> str:
+    """One deliverable, with other fields."""
+    good = {"deliverable_id": "d", "kind": "story", "quantity": "2", "due_at": "2026-11-05T12:00:00Z"}
+    other = dict(field.split(": ") for field in fields)
+    return f"[{{{', '.join(f'{key}: {value}' for key, value in (good | other).items())}}}]"
+
+
 @pytest.fixture
 def read(tmp_path: Path) -> "Reader":
     return Reader(tmp_path / "campaigns.yaml")
@@ -61,9 +73,37 @@ def test_reads_brand_campaign_rule_and_participant(read: Reader) -> None:
     assert [one.username for one in campaign.participants] == ["nora"]
 
 
-def test_cost_and_rules_may_be_left_out(read: Reader) -> None:
+def test_what_is_not_known_or_not_agreed_may_be_left_out(read: Reader) -> None:
     campaign = read.campaign(cost=None, rules=None).campaigns["campaigns.yaml: campaign 'glow'"]
-    assert (campaign.cost, campaign.rules) == (None, ())
+    assert (campaign.cost, campaign.scope, campaign.rules, campaign.deliverables) == (None, "participants", (), ())
+    assert campaign.participants[0].fee is None
+
+
+def test_reads_scope_fee_and_deliverables(read: Reader) -> None:
+    document = read.campaign(
+        scope="all", participants=_part("fee: 450.50"), deliverables=_promise("username: '@Nora'", "kind: reel")
+    )
+    campaign = document.campaigns["campaigns.yaml: campaign 'glow'"]
+    assert (campaign.scope, campaign.participants[0].fee) == ("all", Decimal("450.50"))
+    (promised,) = campaign.deliverables
+    assert (promised.deliverable_id, promised.username, promised.kind, promised.quantity) == ("d", "nora", "reel", 2)
+    assert promised.due_at == datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("lumen.example", "lumen.example"),
+        ("https://www.Lumen.example/", "lumen.example"),
+        ("HTTP://lumen.example/Glow/Week/", "lumen.example/Glow/Week"),
+        ("www.example", "www.example"),
+        ("youtube.example/@lumen", "youtube.example/@lumen"),
+        ("münchen.example/glück", "münchen.example/glück"),
+    ],
+)
+def test_links_are_a_host_and_a_path(read: Reader, written: str, kept: str) -> None:
+    document = read.campaign(rules=f"[{{kind: link, value: '{written}'}}]")
+    assert [rule.value for rule in document.campaigns["campaigns.yaml: campaign 'glow'"].rules] == [kept]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +138,29 @@ def test_rules_lose_their_mark(read: Reader, written: str, kept: str) -> None:
         ({"starts_at": "next week, on Monday"}, "starts_at", "'next week, on Monday' is not a time"),
         ({"starts_at": "2026-11-08T00:00:00+01:00"}, "", "starts_at is not before ends_at"),
         ({"start_at": "2026-11-01T00:00:00Z"}, "start_at", "Extra inputs are not permitted"),
-        ({"rules": "[{kind: link, value: x}]"}, "rules[0].kind", "'hashtag' or 'mention'"),
+        ({"rules": "[{kind: url, value: x.example}]"}, "rules[0].kind", "'hashtag', 'mention' or 'link'"),
+        ({"rules": "[{kind: link, value: glow}]"}, "rules[0].value", "is no host with or without a path"),
+        ({"rules": "[{kind: link, value: 'lumen.example/?utm=1'}]"}, "rules[0].value", "is no host"),
+        ({"rules": "[{kind: link, value: 'ftp://lumen.example'}]"}, "rules[0].value", "is no host"),
+        ({"rules": "[{kind: link, value: 'ida@lumen.example'}]"}, "rules[0].value", "is no host"),
+        (
+            {"rules": "[{kind: link, value: Lumen.example}, {kind: link, value: 'https://www.lumen.example/'}]"},
+            "",
+            "link lumen.example stands 2 times",
+        ),
+        ({"rules": '[{kind: mention, value: "a\\0"}]'}, "rules[0].value", "is not one hashtag or handle"),
+        ({"scope": "everybody"}, "scope", "'participants' or 'all'"),
+        ({"scope": "all", "rules": None}, "", "scope all without rules would take every story of every account"),
+        ({"scope": "all", "rules": "[]"}, "", "scope all without rules would take every story of every account"),
+        ({"participants": _part("fee: -1")}, "participants[0].fee", "greater than or equal to 0"),
+        ({"participants": _part("fee: true")}, "participants[0].fee", "is not a number"),
+        ({"deliverables": _promise("quantity: 0")}, "deliverables[0].quantity", "greater than or equal to 1"),
+        ({"deliverables": _promise("quantity: 1.5")}, "deliverables[0].quantity", "valid integer"),
+        ({"deliverables": _promise("kind: live")}, "deliverables[0].kind", "'story', 'post' or 'reel'"),
+        ({"deliverables": _promise("due_at: 2026-11-05")}, "deliverables[0].due_at", "is not a moment in time"),
+        ({"deliverables": _promise("due_at: 2026-10-31T23:00:00Z")}, "", "'d' is due before the campaign starts"),
+        ({"deliverables": _promise("username: omar")}, "", "@omar promised 'd' and takes no part"),
+        ({"deliverables": f"{_promise()[:-1]}, {_promise()[1:]}"}, "", "the deliverable d stands 2 times"),
         ({"rules": "[{kind: hashtag, value: two words}]"}, "rules[0].value", "is not one hashtag or handle"),
         ({"rules": "[{kind: hashtag, value: '#'}]"}, "rules[0].value", "is not one hashtag or handle"),
         ({"rules": "[{kind: hashtag, value: a}, {kind: hashtag, value: A}]"}, "", "hashtag a stands 2 times"),

@@ -130,9 +130,31 @@ def test_no_account_posts_two_stories_at_once():
     assert len(set(moments)) == len(moments)
 
 
+def test_somebody_tells_of_the_campaign_that_is_open_to_all():
+    world, stories = make()
+    (everybodys,) = (campaign for campaign in campaigns_of(world) if campaign.scope == "all")
+    (rule,) = everybodys.rules
+    assert everybodys.participants == ()
+    assert sum(rule.text in (story.caption or "") for story in everything(stories)) > 5
+
+
+def test_every_kind_of_thing_is_promised_and_due_within_its_campaign():
+    world, _ = make()
+    promised = [(campaign, one) for campaign in campaigns_of(world) for one in campaign.deliverables]
+    assert {one.kind for _, one in promised} == {"story", "post", "reel"}
+    for campaign, one in promised:
+        assert campaign.starts_at < one.due_at <= campaign.ends_at
+        assert one.username in {None, campaign.participants[0].username}
+    assert any(one.username for _, one in promised)
+    for campaign in campaigns_of(world):
+        assert sum(part.fee or 0 for part in campaign.participants) < campaign.cost
+
+
 def test_tags_stand_in_captions_of_participants_within_the_campaign():
     world, stories = make()
-    campaigns = {rule.text: campaign for campaign in campaigns_of(world) for rule in campaign.rules}
+    campaigns = {
+        rule.text: campaign for campaign in campaigns_of(world) if campaign.participants for rule in campaign.rules
+    }
     tagged = Counter()
     for story in everything(stories):
         for text in campaigns:
@@ -149,16 +171,16 @@ def test_tags_stand_in_captions_of_participants_within_the_campaign():
     assert set(tagged) == set(campaigns)
 
 
-def test_campaign_file_has_three_brands_and_five_campaigns():
+def test_campaign_file_has_three_brands_and_six_campaigns():
     world, _ = make()
     document = yaml.safe_load(campaigns_yaml(campaigns_of(world)))
     assert len(document["brands"]) == 3
-    assert len(document["campaigns"]) == 5
+    assert len(document["campaigns"]) == 6
     handles = {account.username for account in world.accounts()}
     brands = {brand["brand_id"] for brand in document["brands"]}
     for campaign in document["campaigns"]:
         assert campaign["brand_id"] in brands
-        assert campaign["participants"]
+        assert campaign["participants"] or campaign["scope"] == "all"
         for part in campaign["participants"]:
             assert part["username"] in handles
             assert campaign["starts_at"] <= part["from"] < part["to"] <= campaign["ends_at"]

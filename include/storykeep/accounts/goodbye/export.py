@@ -43,6 +43,15 @@ marts/  what is reported of it
 media/  the files; raw/media_files.jsonl says of which story each is
 Left out are access tokens, which are secrets, and the bytes of replies that could not be read ({letters} of them).
 """
+# What was known of its part in campaigns when, without that of others.
+PART_IN_CAMPAIGNS = """
+    select campaign_id, version, recorded_at,
+        jsonb_path_query_array(document, '$.participants[*] ? (@.account_id == $account)', wanted) as participants,
+        jsonb_path_query_array(document, '$.deliverables[*] ? (@.account_id == $account)', wanted) as deliverables
+    from app.campaign_versions cross join (select jsonb_build_object('account', %s::text) as wanted) as who
+    where jsonb_path_exists(document, '$.*[*] ? (@.account_id == $account)', wanted)
+    order by campaign_id, version
+"""
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ def _whole(file: Path) -> Iterator[Path]:
 
 
 def _tables(conn: psycopg.Connection) -> list[_Table]:
-    """Every table of app and raw that names the account and that may be read, without secrets; and its creator."""
+    """All of app and raw that names the account and that may be read, without secrets; and its creator."""
     rows = conn.execute(
         """
         select relnamespace::regnamespace::text, relname,
@@ -150,7 +159,11 @@ def _tables(conn: psycopg.Connection) -> list[_Table]:
         for schema, name, columns, key in rows
     ]
     creator = "select creators.* from app.creators join app.accounts using (creator_id) where account_id = %s"
-    return [_Table("app/creators", sql.SQL(creator).format()), *found]
+    return [
+        _Table("app/creators", sql.SQL(creator).format()),
+        _Table("app/campaign_versions", sql.SQL(PART_IN_CAMPAIGNS).format()),
+        *found,
+    ]
 
 
 def _marts(conn: psycopg.Connection) -> list[_Table]:

@@ -62,16 +62,17 @@ def _purge_batch(conn: psycopg.Connection, root: UPath, account_id: str, code: s
 
 
 def purge_rows(conn: psycopg.Connection, account_id: str, code: str, shown: Mapping[str, int]) -> None:
-    """Delete all its rows, in schema raw and then in schema app, the account itself last; commits after each schema.
+    """Delete all its rows, in schema raw and then in schema app, the account itself last; commits after each step.
 
     `shown` is what the marts have of it still: it is counted with the last rows.
     """
-    _purge_schema(conn, "select purged, deleted from raw.purge_account(%s)", account_id, code, {})
+    _purge_step(conn, "select purged, deleted from raw.purge_account(%s)", account_id, code, {})
+    _purge_step(conn, "select purged, deleted from app.purge_versions(%s)", account_id, code, {})
     told = {f"marts.{mart} (until the next build)": rows for mart, rows in shown.items()}
-    _purge_schema(conn, "select purged, deleted from app.purge_account(%s)", account_id, code, told)
+    _purge_step(conn, "select purged, deleted from app.purge_account(%s)", account_id, code, told)
 
 
-def _purge_schema(
+def _purge_step(
     conn: psycopg.Connection, call: LiteralString, account_id: str, code: str, also: Mapping[str, int]
 ) -> None:
     with conn.transaction():
