@@ -10,8 +10,7 @@
 {%- endmacro %}
 
 
-{# Rows of a raw table that a build knows: captured by the moment that it is about and, where two builds are to be
-   compared, landed before both. #}
+{# Rows of a raw table that a build knows: captured by the moment that it is about, and landed before it began. #}
 {% macro is_known(table) -%}
     captured_at <= {{ as_of() }} and {{ has_landed(table) }}
 {%- endmacro %}

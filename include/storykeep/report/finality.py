@@ -61,7 +61,7 @@ def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple
                 round(sum(estimated_undercount))::bigint as undercount,
                 sum(estimated_undercount_low)::bigint as undercount_low,
                 sum(estimated_undercount_high)::bigint as undercount_high
-            from marts.fct_stories
+            from fct_stories
             where {_OF_CAMPAIGN}
             group by finality
             """,  # noqa: S608 (the part put in is a constant of this file)
@@ -78,7 +78,7 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
             cursor.execute(
                 f"""
                 select loss_cause as cause, count(*) as stories
-                from marts.fct_stories
+                from fct_stories
                 where loss_cause is not null and {_OF_CAMPAIGN}
                 group by loss_cause
                 order by stories desc, cause
@@ -90,7 +90,7 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
 
 _OF_CAMPAIGN = """(
     %(campaign)s::text is null
-    or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+    or story_id in (select story_id from fct_campaign_content where campaign_id = %(campaign)s)
 )"""
 
 

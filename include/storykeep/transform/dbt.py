@@ -52,7 +52,8 @@ def rebuild(
 ) -> dict[str, int]:
     """Build every model anew into schemas whose names end in `suffix`, and test nothing.
 
-    Of the standing build nothing is touched. `variables` are of the project, and go before the settings'. Raises StorykeepError naming each failed model.
+    Of the standing build nothing is touched. `variables` are of the project, and go before the settings'. Raises
+    StorykeepError naming each failed model.
     """
     command = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--full-refresh"]
     return _run(settings, as_of, command, schema_suffix=suffix, landed_until=landed_until, **variables)

@@ -55,14 +55,18 @@ def begin(
         )
 
 
-def note(conn: psycopg.Connection, as_of: datetime, clock: Clock = system_clock) -> None:
-    """Keep what the marts as of `as_of` are made of, in the transaction that publishes them."""
+def note(conn: psycopg.Connection, as_of: datetime, *, changed: bool, clock: Clock = system_clock) -> None:
+    """Keep what the marts as of `as_of` are made of, in the transaction that publishes them.
+
+    Where that `changed` none of them, the publication before it says what they were, if there is one.
+    """
     if conn.execute("select to_regclass('intermediate.built_from')").fetchone() == (None,):
         return
     conn.execute(
         f"insert into app.publications (published_at, {COLUMNS})"  # noqa: S608 (a constant of this file)
-        f" select %s, {COLUMNS} from intermediate.built_from where as_of = %s",
-        [clock(), as_of],
+        f" select %s, {COLUMNS} from intermediate.built_from"
+        " where as_of = %s and (%s or not exists (select from app.publications))",
+        [clock(), as_of, changed],
     )
 
 

@@ -48,8 +48,7 @@ def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[s
         policies.ensure(conn)
         watermarks.move(conn, landed)
         _note(conn, as_of)
-        if any(changed.values()):
-            publications.note(conn, as_of)
+        publications.note(conn, as_of, changed=any(changed.values()))
     for name, rows in changed.items():
         log.info("publish: %s: %d rows changed", name, rows)
     return changed

@@ -1,9 +1,9 @@
 """Builds everything once more from raw, beside the marts: as it is now, to prove them, or as it was known earlier.
 
-As it is now, it has to come to the rows of the incremental marts. Three things keep the two builds comparable while capture goes on. The turn: nobody else builds or publishes meanwhile.
-One moment for both, `as_of`, and one bound of landing ids: what lands meanwhile is in neither. And a second look where
-they differ: what people and connections are has no moment in schema app, so that the standing marts are brought up to
-date before they are blamed.
+As it is now, it has to come to the rows of the incremental marts. Three things keep the two builds comparable while
+capture goes on. The turn: nobody else builds or publishes meanwhile. One moment for both, `as_of`, and one bound of
+landing ids: what lands meanwhile is in neither. And a second look where they differ: what people and connections are
+has no moment in schema app, so that the standing marts are brought up to date before they are blamed.
 """
 
 import logging

@@ -3,4 +3,4 @@ select
     account_id,
     valid_from,
     valid_to
-from {{ source('app', 'campaign_participants') }}
+from {{ as_known('campaign_participants') }} as campaign_participants

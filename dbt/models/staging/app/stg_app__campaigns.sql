@@ -6,4 +6,4 @@ select
     ends_at,
     cost,
     currency
-from {{ source('app', 'campaigns') }}
+from {{ as_known('campaigns') }} as campaigns
