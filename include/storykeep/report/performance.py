@@ -63,9 +63,9 @@ def performances(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Per
                     performance.currency,
                     performance.cpm,
                     performance.share_final
-                from marts.fct_campaign_performance as performance
-                join marts.dim_campaigns as campaigns using (campaign_id)
-                join marts.dim_brands as brands on performance.brand_id = brands.brand_id
+                from fct_campaign_performance as performance
+                join dim_campaigns as campaigns using (campaign_id)
+                join dim_brands as brands on performance.brand_id = brands.brand_id
                 where %(campaign)s::text is null or campaign_id = %(campaign)s
                 order by brands.name, campaigns.starts_at, campaign_id
                 """,
@@ -77,7 +77,7 @@ def performances(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Per
 def campaign_named(conn: psycopg.Connection, name: str) -> str:
     """The id of the campaign with this id, or else with this name. Raises StorykeepError unless it is exactly one."""
     known: dict[str, str] = dict(
-        conn.execute("select campaign_id, name from marts.dim_campaigns order by campaign_id").fetchall()
+        conn.execute("select campaign_id, name from dim_campaigns order by campaign_id").fetchall()
     )
     if name in known:
         return name
