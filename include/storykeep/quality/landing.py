@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from storykeep.landing.landed import newest
 from storykeep.quality import quarantine, volume, watermarks
 from storykeep.quality.checkpoint import Batch, never, run
+from storykeep.quality.landed import newest
 from storykeep.quality.rules import RULES, any_broken
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
