@@ -1,7 +1,8 @@
 """
 ### build_marts
 
-Turns what landed into the marts that BI reads. Runs whenever something landed, one run at a time.
+Turns what landed into the marts that BI reads. Runs whenever something landed, one run at a time. What lands during a
+run, whatever and however often, is built by one run after it.
 
 `check_landing` looks at the new rows and puts the bad ones aside, `dbt_build` builds and tests every model in schema
 `build`, `check_release` looks at the result, and `publish` brings the tables of schema `marts` to the same rows in one
@@ -32,11 +33,11 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from storykeep.airflow import tasks
-from storykeep.airflow.assets import MARTS, RAW_STORIES
+from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_ENTRIES, RAW_STORIES
 
 
 @dag(
-    schedule=RAW_STORIES,
+    schedule=RAW_STORIES | RAW_CONTENT | RAW_ENTRIES,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     default_args={"retries": 0},

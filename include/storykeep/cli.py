@@ -11,6 +11,7 @@ from storykeep.commands.accounts import accounts
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
+from storykeep.commands.entries import entries
 from storykeep.commands.marts import marts
 from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
@@ -30,6 +31,7 @@ for name, group in (
     ("db", db),
     ("accounts", accounts),
     ("campaigns", campaigns),
+    ("entries", entries),
     ("tokens", tokens),
     ("quarantine", quarantine),
     ("sandbox", sandbox),

@@ -190,3 +190,28 @@ def test_nobody_else_builds_while_a_task_does(
     getattr(tasks, task)(*arguments)
     assert had_by_others == [True]
     assert conn.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,)
+
+
+def test_each_shard_of_the_content_writes_its_run_down_and_the_summary_is_content(
+    tasks: Any, conn: psycopg.Connection
+) -> None:
+    assert [tasks.sync_shard(shard) for shard in (0, 1)] == [{}, {}]
+    written = conn.execute("select run_id, kind, status from app.runs order by 1").fetchall()
+    assert written == [(f"{RUN_ID}/content-{shard}", "content", "ok") for shard in (0, 1)]
+    tasks.summarise_content()
+
+
+def test_the_summary_of_the_content_names_who_was_not_read_and_the_shards_that_are_missing(
+    tasks: Any, conn: psycopg.Connection
+) -> None:
+    with ledger(conn, "content", f"{RUN_ID}/content-0", system_clock):
+        pass
+    with ledger(conn, "capture", f"{RUN_ID}/capture-1", system_clock):
+        pass
+    with pytest.raises(StorykeepError, match=r"^content: 1 of 2 shards did not end well -> "):
+        tasks.summarise_content()
+    with ledger(conn, "content", f"{RUN_ID}/content-1", system_clock) as run:
+        run.causes["throttled"].add("ben")
+        run.causes["token"].add("ada")
+    with pytest.raises(StorykeepError, match=r"^not captured: throttled: @ben -> "):
+        tasks.summarise_content()
