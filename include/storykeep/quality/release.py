@@ -253,7 +253,8 @@ def _content(now: str) -> dict[str, list[Any]]:
             never(
                 "every campaign has every blind spot",
                 "select campaign_id, count(*) as told from {batch} group by campaign_id"
-                " having count(distinct blind_spot) <> (select count(*) from staging.blind_spots)",
+                " having count(distinct blind_spot) filter (where blind_spot in (select spots.blind_spot from"
+                " staging.blind_spots as spots)) <> (select count(*) from staging.blind_spots)",
             ),
             never(
                 "what matters for certain has a size",
