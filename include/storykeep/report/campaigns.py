@@ -23,6 +23,7 @@ from storykeep.report.content import (
 )
 from storykeep.report.coverage import Attention, Coverage, attention, coverage, show_attention, show_coverage
 from storykeep.report.finality import FinalityClass, Loss, finality_classes, losses, show_finality
+from storykeep.report.makeup import show_makeup
 from storykeep.report.performance import Performance, campaign_named, performances, show_performance
 from storykeep.report.silences import Silence, show_silences, silences
 
@@ -91,6 +92,7 @@ def built_marts(conn: psycopg.Connection, schema: str = PUBLISHED) -> Iterator[N
 def render(report: Report, console: Console) -> None:
     """Print the report."""
     show_performance(console, report.campaigns)
+    show_makeup(console, report.campaigns)
     if report.creators:
         show_creators(console, report.creators)
         show_stories(console, report.stories)
