@@ -32,6 +32,12 @@ EDGES = {
         "notify": {"tell"},
         "tell": set(),
     },
+    "load_entries": {
+        "land": {"landed", "approve", "report_rejects"},
+        "landed": {"report_rejects"},
+        "approve": {"report_rejects"},
+        "report_rejects": set(),
+    },
     "refresh_account": {"refresh": {"landed", "judge"}, "landed": set(), "judge": set()},
     "maintain_warehouse": {
         "check_rebuild": {"carry_out_deletions", "purge_unmatched"},
@@ -41,6 +47,8 @@ EDGES = {
         "prune_data_docs": set(),
     },
 }
+# Tasks that are no functions.
+OPERATORS = {"load_entries": {"approve"}}
 A_DAG = """
 from airflow.sdk import dag, task
 from storykeep.airflow import tasks
@@ -102,7 +110,7 @@ def test_nothing_is_told_without_a_check_and_the_last_task_decides_how_the_run_c
 
 def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
     """A mapped task with an outlet would start a build for every shard."""
-    from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_STORIES
+    from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_ENTRIES, RAW_STORIES
 
     outlets = {
         (dag_id, task.task_id, outlet.name)
@@ -114,6 +122,8 @@ def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
         ("capture_stories", "landed", RAW_STORIES.name),
         ("refresh_account", "landed", RAW_STORIES.name),
         ("sync_content", "landed", RAW_CONTENT.name),
+        ("load_entries", "landed", RAW_ENTRIES.name),
+        ("load_entries", "approve", RAW_ENTRIES.name),
         ("build_marts", "publish", MARTS.name),
     }
     assert not any(dags[dag_id].get_task("landed").is_mapped for dag_id in ("capture_stories", "sync_content"))
@@ -142,6 +152,26 @@ def test_retention_runs_on_the_days_without_a_rebuild_and_not_after_one_that_fai
     assert dags["maintain_warehouse"].params["rebuild"] is False
 
 
+def test_entries_are_landed_before_anybody_is_asked_and_rejects_are_told_last_whatever_came(
+    dags: dict[str, Any],
+) -> None:
+    from storykeep.airflow.approval import ApproveNumbers
+
+    dag = dags["load_entries"]
+    assert {task.task_id: task.trigger_rule for task in dag.tasks} == {
+        "land": "all_success",
+        "landed": "all_success",
+        "approve": "all_success",
+        "report_rejects": "all_done",
+    }
+    approve = dag.get_task("approve")
+    assert isinstance(approve, ApproveNumbers)
+    assert (approve.options, approve.defaults, approve.multiple) == (["Approve", "Reject", "Later"], ["Later"], False)
+    assert approve.execution_timeout is None  # it would end the wait
+    assert dag.get_task("land").op_args == tuple(f"{{{{ params.{name} }}}}" for name in dag.params)
+    assert [argument.operator.task_id for argument in dag.get_task("report_rejects").op_args] == ["land"]
+
+
 def test_a_deletion_that_was_asked_for_waits_for_no_proof_of_the_marts(dags: dict[str, Any]) -> None:
     assert dags["maintain_warehouse"].get_task("carry_out_deletions").trigger_rule == "all_done"
 
@@ -158,7 +188,7 @@ def test_every_task_calls_a_function_that_is_there_with_the_arguments_it_takes(
     from storykeep.airflow import tasks
 
     calls = wiring.calls(path.read_text())
-    assert calls.keys() == dags[path.stem].task_dict.keys()
+    assert calls.keys() | OPERATORS.get(path.stem, set()) == dags[path.stem].task_dict.keys()
     for function, arguments in calls.values():
         inspect.signature(getattr(tasks, function)).bind(*range(arguments))
 

@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quality": set(),
     "transform": {"landing", "quality"},
     "backup": {"migrations", "transform"},
-    "maintenance": {"accounts", "capture", "graph", "landing", "quality", "transform"},
+    "maintenance": {"accounts", "capture", "entries", "graph", "landing", "quality", "transform"},
     "sandbox": set(),  # an oracle has to be independent of what it judges
     "accounts": {"graph", "landing"},
     "campaigns": {"landing"},

@@ -203,6 +203,32 @@ class DeadLetter:
     content_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class ManualEntry:
+    """One version of what a person entered; `captured_at` is when."""
+
+    table: ClassVar[str] = "manual_entries"
+    key: ClassVar[tuple[str, ...]] = ("entry_id", "version")
+    partitioned: ClassVar[bool] = False
+
+    entry_id: str
+    version: int
+    kind: str
+    account_id: str | None
+    story_id: str | None
+    campaign_id: str | None
+    captured_at: datetime
+    run_id: str
+    author: str
+    payload: Json
+    content_hash: str
+    file_hash: str | None = None
+    row_number: int | None = None
+    evidence_hash: str | None = None
+    evidence_path: str | None = None
+    is_withdrawn: bool = False
+
+
 Row = (
     StoryListing
     | Story
@@ -213,5 +239,6 @@ Row = (
     | AccountProfile
     | AccountInsight
     | Audience
+    | ManualEntry
     | DeadLetter
 )

@@ -119,7 +119,7 @@ def test_what_a_later_build_took_over_is_left_to_it(
     with connect(warehouse.warehouse, "storykeep_transform") as transform:
         transform.execute("create table intermediate.last_build (reached_at timestamptz)")
         transform.execute("insert into intermediate.last_build values (%s)", [AS_OF])
-    calls = [("dbt_build", ()), ("check_release", ()), ("publish", ({},))]
+    calls = [("dbt_build", ({},)), ("check_release", ()), ("publish", ({},))]
     # Neither is the build itself, nor one that somebody made of a moment to come.
     for as_of, now in ((AS_OF, AS_OF), (BEFORE, BEFORE)):
         monkeypatch.setattr(tasks, "system_clock", fixed_clock(parse_time(now)))
@@ -165,7 +165,7 @@ def test_the_daily_steps_write_themselves_down(tasks: Any, conn: psycopg.Connect
 @pytest.mark.parametrize(
     ("task", "arguments", "work"),
     [
-        ("dbt_build", (AS_OF,), "storykeep.transform.dbt.build"),
+        ("dbt_build", (AS_OF, {}), "storykeep.transform.dbt.build"),
         ("check_release", (AS_OF,), "storykeep.quality.release.check_release"),
         ("publish", (AS_OF, {}), "storykeep.transform.publish.publish_in_turn"),
     ],
