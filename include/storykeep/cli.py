@@ -11,7 +11,9 @@ from storykeep.commands.accounts import accounts
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
+from storykeep.commands.entries import entries
 from storykeep.commands.marts import marts
+from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
 from storykeep.commands.sandbox import sandbox
 from storykeep.commands.tokens import tokens
@@ -29,7 +31,9 @@ for name, group in (
     ("db", db),
     ("accounts", accounts),
     ("campaigns", campaigns),
+    ("entries", entries),
     ("tokens", tokens),
+    ("quarantine", quarantine),
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)

@@ -201,7 +201,7 @@ def _content(now: str) -> dict[str, list[Any]]:
             never(
                 "every post that landed is in the mart",
                 "select media_id from {batch} as kept right join (select media_id, min(landing_id)"  # noqa: S608 (a time of ours)
-                f" as landing_id from raw.media where captured_at <= {now}"
+                f" as landing_id from raw.media where captured_at <= {now} and {_is_let_in('media', now)}"
                 " and payload ->> 'media_product_type' is distinct from 'STORY' group by media_id) as landed"
                 " on kept.post_id = landed.media_id where kept.post_id is null"
                 " and landed.landing_id <= (select media from intermediate.int_landing__taken_in)",
@@ -279,9 +279,18 @@ def _all_that_landed(now: str) -> Any:
     return never(
         "every story that landed is in the mart",
         "select story_id, landed.landing_id from {batch} as kept full join (select story_id, min(landing_id)"  # noqa: S608 (a time of ours)
-        f" as landing_id from raw.stories where captured_at <= {now} group by story_id) as landed using (story_id)"
+        f" as landing_id from raw.stories where captured_at <= {now} and {_is_let_in('stories', now)}"
+        " group by story_id) as landed using (story_id)"
         " where landed.story_id is null and kept.provenance = 'api' or (kept.story_id is null and landed.landing_id <="
         " (select stories from intermediate.int_landing__taken_in))",
+    )
+
+
+def _is_let_in(table: str, now: str) -> str:
+    """The condition that a row of schema raw is not in quarantine."""
+    return (
+        f"landing_id not in (select quarantine.landing_id from app.quarantine where table_name = '{table}'"  # noqa: S608
+        f" and (released_at is null or released_at > {now}))"
     )
 
 

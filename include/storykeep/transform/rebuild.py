@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.quality.landing import TABLES
+from storykeep.quality.landing import newest
 from storykeep.settings import Settings
 from storykeep.transform import dbt
 from storykeep.transform.build import build_in_turn
@@ -35,7 +35,7 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
     Raises StorykeepError naming each mart that differs with keys, and whatever a build raises.
     """
     with turn(settings) as conn:
-        landed_until = _landed_until(conn)
+        landed_until = newest(conn)
         build_in_turn(conn, settings, as_of, landed_until)
         with _scratch(conn):
             dbt.rebuild(settings, as_of, landed_until, SUFFIX)
@@ -58,20 +58,6 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
 
 def _compare(conn: psycopg.Connection, marts: list[str]) -> list[str]:
     return [told for mart in marts if (told := differences(conn, mart, f"build{SUFFIX}"))]
-
-
-def _landed_until(conn: psycopg.Connection) -> dict[str, int]:
-    """The newest landing id of each raw table: landing transactions take turns, so no lower one is still to come."""
-    newest = {table: _newest(conn, table) for table in TABLES}
-    # A late row of an old day may have landed after all that retention left standing.
-    newest["story_insights"] = max(newest["story_insights"], _newest(conn, "story_insights_kept"))
-    return newest
-
-
-def _newest(conn: psycopg.Connection, table: str) -> int:
-    query = compose("select coalesce(max(landing_id), 0) from raw.{table}", table=table)
-    ((landing_id,),) = conn.execute(query).fetchall()
-    return int(landing_id)
 
 
 def _built(conn: psycopg.Connection) -> list[str]:
