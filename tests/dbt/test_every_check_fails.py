@@ -155,7 +155,7 @@ UPDATED = {
     "a campaign's stories are those of its content": "fct_campaign_performance set stories = 9",
     "a campaign's posts are those of its content": "fct_campaign_performance set posts = 9",
     "what counts for a campaign is in the mart of its kind": (
-        "fct_campaign_content set story_id = '999' where story_id = '103'"
+        "fct_campaign_content set story_id = '998' where story_id = '103'"
     ),
     "the days of a campaign add up to it": "fct_campaign_daily set stories = stories + 1",
     "the creators of a campaign add up to it": "fct_campaign_creators set views = views + 1",
