@@ -32,6 +32,14 @@ BAD_ROWS = {
         "update build.fct_capture_coverage set is_complete = true, longest_gap_minutes = 1440"
     ),
     "assert_a_consent_covers_its_story": "update build.fct_stories set consent_id = null where consent_id is not null",
+    "assert_a_withheld_count_of_a_post_is_null": "update build.fct_posts set views = 3 where post_id = '503'",
+    "assert_an_alarm_is_of_a_silence": "update build.fct_account_silences set is_alarm = true",
+    "assert_every_campaign_has_every_blind_spot": "delete from build.fct_campaign_blind_spots where place = 10",
+    "assert_every_day_of_the_marts_is_in_dim_dates": "delete from build.dim_dates where date = '2026-11-10'",
+    "assert_every_listed_post_reaches_the_marts": "delete from build.fct_posts where post_id = '504'",
+    "assert_the_bridge_is_one_of_its_measures": (
+        "update build.fct_posts set views_or_impressions = 160 where post_id = '505'"
+    ),
     "assert_a_withheld_count_is_null": "update build.fct_stories set reach = 3 where story_id = '103'",
     "assert_an_undercount_lies_in_its_interval": (
         "update build.fct_stories set estimated_undercount = -1 where story_id = '101'"
@@ -57,6 +65,7 @@ BAD_ROWS = {
         "insert into intermediate.int_stories__learned_from (story_id, earlier_id) values ('1', '2'), ('1', '2')"
     ),
     # A view, on a table that keeps its shape.
+    "not_null_stg_instagram__media_posted_at": "update raw.media set payload = payload - 'timestamp'",
     "not_null_stg_instagram__stories_posted_at": "update raw.stories set payload = payload - 'timestamp'",
 }
 # Under the policy `all` it asks for nothing.
@@ -125,7 +134,7 @@ UPDATED = {
     "an alarm is of an account that is listened to and silent": (
         "fct_account_silences set is_alarm = true where account_id = 'acc-a'"
     ),
-    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those of the campaign's performance": (
         "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'"
