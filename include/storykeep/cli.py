@@ -8,6 +8,7 @@ import typer
 
 import storykeep.commands.goodbye  # noqa: F401  its commands are the accounts', too
 from storykeep.commands.accounts import accounts
+from storykeep.commands.brands import brands
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
@@ -30,6 +31,7 @@ for group in (capture, marts, reports):
 for name, group in (
     ("db", db),
     ("accounts", accounts),
+    ("brands", brands),
     ("campaigns", campaigns),
     ("entries", entries),
     ("tokens", tokens),

@@ -13,6 +13,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "landing": set(),
     "migrations": set(),
+    "access": {"migrations"},
     "quality": set(),
     "transform": {"landing", "quality"},
     "backup": {"migrations", "transform"},

@@ -1,4 +1,4 @@
-"""What could not be seen, in the words of marts.fct_campaign_blind_spots."""
+"""What could not be seen, in the words of fct_campaign_blind_spots."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ def blind_spots(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Blin
                     spots.unit,
                     spots.what_happens,
                     spots.what_to_do
-                from marts.fct_campaign_blind_spots as spots
-                join marts.dim_campaigns as campaigns using (campaign_id)
+                from fct_campaign_blind_spots as spots
+                join dim_campaigns as campaigns using (campaign_id)
                 where spots.matters <> 'no' and (%(campaign)s::text is null or campaign_id = %(campaign)s)
                 order by campaigns.name, campaign_id, spots.matters desc, spots.place
                 """,

@@ -68,10 +68,10 @@ def campaign_creators(conn: psycopg.Connection, campaign_id: str) -> tuple[Creat
                     sum(stories.total_interactions)::bigint as total_interactions,
                     avg(stories.is_final::integer)
                         filter (where stories.finality <> 'live') as share_final
-                from marts.fct_campaign_content as content
-                join marts.fct_stories as stories using (story_id)
-                join marts.dim_accounts as accounts on stories.account_id = accounts.account_id
-                join marts.dim_creators as creators using (creator_id)
+                from fct_campaign_content as content
+                join fct_stories as stories using (story_id)
+                join dim_accounts as accounts on stories.account_id = accounts.account_id
+                join dim_creators as creators using (creator_id)
                 where content.campaign_id = %s
                 group by creators.name, accounts.account_id, accounts.username
                 order by views desc nulls last, accounts.username
@@ -100,8 +100,8 @@ def campaign_stories(conn: psycopg.Connection, campaign_id: str) -> tuple[StoryC
                     stories.finality,
                     content.matched_by,
                     stories.provenance
-                from marts.fct_campaign_content as content
-                join marts.fct_stories as stories using (story_id)
+                from fct_campaign_content as content
+                join fct_stories as stories using (story_id)
                 where content.campaign_id = %s
                 order by stories.posted_at, story_id
                 """,

@@ -63,7 +63,7 @@ def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple
                 sum(estimated_undercount_low)::bigint as undercount_low,
                 sum(estimated_undercount_high)::bigint as undercount_high,
                 count(*) filter (where provenance in ('manual_capture', 'creator_upload')) as by_hand
-            from marts.fct_stories
+            from fct_stories
             where {_OF_CAMPAIGN}
             group by finality
             """,  # noqa: S608 (the part put in is a constant of this file)
@@ -80,7 +80,7 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
             cursor.execute(
                 f"""
                 select loss_cause as cause, count(*) as stories
-                from marts.fct_stories
+                from fct_stories
                 where loss_cause is not null and {_OF_CAMPAIGN}
                 group by loss_cause
                 order by stories desc, cause
@@ -92,7 +92,7 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
 
 _OF_CAMPAIGN = """(
     %(campaign)s::text is null
-    or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+    or story_id in (select story_id from fct_campaign_content where campaign_id = %(campaign)s)
 )"""
 
 

@@ -32,7 +32,7 @@ def silences(conn: psycopg.Connection) -> tuple[Silence, ...]:
                     username,
                     hours_silent * interval '1 hour' as silent_for,
                     usual_gap_hours * interval '1 hour' as usual_gap
-                from marts.fct_account_silences
+                from fct_account_silences
                 where is_alarm
                 order by hours_silent desc, username
                 """

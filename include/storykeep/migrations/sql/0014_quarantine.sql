@@ -49,21 +49,42 @@ begin
     return kept;
 end $$;
 
--- Which brand a login may see. A login that has no row here sees no brand, and storykeep_bi sees all.
+-- Which brand a login may see, with the whole history. A login that has no open row here sees no brand, and
+-- storykeep_bi sees all. Only the owner writes it, through `storykeep brands`.
 create table app.brand_access (
     login text not null,
     brand_id text not null references app.brands,
     granted_at timestamptz not null,
     granted_by text not null,
-    primary key (login, brand_id)
+    revoked_at timestamptz,
+    revoked_by text,
+    primary key (login, brand_id, granted_at)
 );
+create unique index on app.brand_access (login, brand_id) where revoked_at is null;
 
 grant select on app.quarantine to storykeep_ingest;
 grant update (released_at, released_by, release_id) on app.quarantine to storykeep_ingest;
 grant usage on sequence app.releases to storykeep_ingest;
-grant select, insert on app.brand_access to storykeep_ingest;
-grant delete on app.brand_access to storykeep_ingest;
 grant select, insert on app.quarantine to storykeep_transform;
 -- By which the landing checkpoint tells of new fields, too.
 grant select (what, run_id) on app.schema_notices to storykeep_transform;
+
+-- What the marts were made of at each publication that changed them: a report of that time can be made again from it.
+create table app.publications (
+    publication_id bigint generated always as identity primary key,
+    published_at timestamptz not null,
+    as_of timestamptz not null,
+    known_at timestamptz not null,
+    project text not null,
+    variables jsonb not null,
+    landed jsonb not null
+);
+create index on app.publications (published_at);
+comment on column app.publications.as_of is 'the moment that the marts are about';
+comment on column app.publications.known_at is 'when the build began to read: brands and campaigns are as they were then';
+comment on column app.publications.project is 'sha256 of the dbt project and of what was kept';
+comment on column app.publications.variables is 'the settings that make the rows of the marts what they are';
+comment on column app.publications.landed is 'the last landing id that the build took in, by table of schema raw';
+
 grant select on app.brand_access to storykeep_transform;
+grant select, insert on app.publications to storykeep_transform;
