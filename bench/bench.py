@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import capture_quality
+import entries_speed
 import landing_speed
 import marts_speed
 import planning_speed
@@ -27,6 +28,7 @@ SUBJECTS: Mapping[str, Callable[[Bench], Iterable[Figure]]] = {
     "tick": tick_speed.measure,
     "planning": planning_speed.measure,
     "landing": landing_speed.measure,
+    "entries": entries_speed.measure,
     "capture": capture_quality.measure,
     "polling": polling.measure,
     "memory": task_memory.measure,

@@ -73,20 +73,6 @@
 {%- endmacro %}
 
 
-{# Pattern of a hashtag or mention as a whole word. A dot inside a handle belongs to it, one at its end does not. #}
-{% macro word_pattern(kind, value) -%}
-    case {{ kind }}
-        when 'hashtag' then '(?<!\w)#' || {{ regexp_escaped(value) }} || '(?!\w)'
-        when 'mention' then '(?<![\w.])@' || {{ regexp_escaped(value) }} || '(?!\.?\w)'
-    end
-{%- endmacro %}
-
-
-{% macro regexp_escaped(value) -%}
-    regexp_replace({{ value }}, '([^[:alnum:]_])', '\\\1', 'g')
-{%- endmacro %}
-
-
 {# The API withholds the counts of a story with fewer than five viewers: a withheld count is 0 to this. #}
 {% macro withheld_upper() -%} 4 {%- endmacro %}
 

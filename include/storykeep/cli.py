@@ -12,7 +12,9 @@ from storykeep.commands.brands import brands
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
+from storykeep.commands.entries import entries
 from storykeep.commands.marts import marts
+from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
 from storykeep.commands.sandbox import sandbox
 from storykeep.commands.tokens import tokens
@@ -31,7 +33,9 @@ for name, group in (
     ("accounts", accounts),
     ("brands", brands),
     ("campaigns", campaigns),
+    ("entries", entries),
     ("tokens", tokens),
+    ("quarantine", quarantine),
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)

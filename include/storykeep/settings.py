@@ -114,6 +114,7 @@ class Settings:
     list_every: timedelta = timedelta(minutes=15)
     shards: int = 2
     keep: Keep = Keep()
+    entry_approval: bool = True
     retention_days: int | None = None
     alert_connections: tuple[str, ...] = ()
     alert_to: tuple[str, ...] = ()
@@ -136,6 +137,7 @@ class Settings:
             list_every=timedelta(seconds=_positive(told, "STORYKEEP_LIST_SECONDS", 900)),
             shards=_positive(told, "STORYKEEP_SHARDS", cls.shards),
             keep=_keep(told.get("STORYKEEP_KEEP", "all").strip()),
+            entry_approval=_required(told, "STORYKEEP_ENTRY_APPROVAL"),
             retention_days=_retention_days(told),
             alert_connections=_listed(told.get("STORYKEEP_ALERT_CONNECTIONS", "")),
             alert_to=_listed(told.get("STORYKEEP_ALERT_TO", "")),
@@ -301,6 +303,13 @@ def _keep(text: str) -> Keep:
         where="STORYKEEP_KEEP",
         remedy="write all, matched or matched_then_purge(DAYS), with DAYS from 1 to 9999; the default is all",
     )
+
+
+def _required(told: Mapping[str, str], name: str) -> bool:
+    text = told.get(name, "required").strip()
+    if text not in ("required", "off"):
+        raise StorykeepError(f"{text!r} is neither required nor off", where=name, remedy="the default is required")
+    return text == "required"
 
 
 def _retention_days(told: Mapping[str, str]) -> int | None:

@@ -3,7 +3,15 @@
 import ast
 from collections.abc import Iterator
 
-MODULES = {"airflow.sdk", "datetime", "typing", "storykeep.airflow", "storykeep.airflow.assets", "storykeep.settings"}
+MODULES = {
+    "airflow.sdk",
+    "datetime",
+    "typing",
+    "storykeep.airflow",
+    "storykeep.airflow.approval",
+    "storykeep.airflow.assets",
+    "storykeep.settings",
+}
 DECISIONS = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.With, ast.Lambda, ast.ListComp, ast.DictComp)
 
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from pydantic import SecretStr
+from tests.dbt.content import fill_content
 from tests.dbt.world import AS_OF, fill
 
 from storykeep.access.logins import grant
@@ -27,6 +28,8 @@ def built(new_warehouse: Callable[[], Settings]) -> Settings:
         # Only the owner may make up rows of app at will.
         conn.execute("set role storykeep_owner")
         fill(conn)
+        fill_content(conn)
+        conn.commit()
     build_marts(settings, AS_OF)
     return settings
 

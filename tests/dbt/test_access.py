@@ -26,14 +26,14 @@ DELETED = {"app.campaign_participants", "app.deliverables", "app.match_rules"}
 # What only functions of the owner, or its commands, write.
 NOT_INSERTED = {
     *("app.account_tombstones", "app.alembic_version", "app.connection_status", "app.purged_stories"),
-    *("app.tombstones", "raw.listing_days", "raw.story_insights_kept"),
+    *("app.quarantine", "app.tombstones", "raw.listing_days", "raw.story_insights_kept"),
 }
 NOT_FOR_INGEST = {"app.brand_access", "app.publications", "app.sign_in_attempts"}
 # Tokens and what proves a sign-in, and what is of no use to a mart.
 NOT_FOR_TRANSFORM = {
-    *("app.account_clock", "app.account_tombstones", "app.alembic_version", "app.alerts", "app.api_clocks"),
+    *("app.account_clock", "app.alembic_version", "app.alerts", "app.api_clocks"),
     *("app.api_pools", "app.connections", "app.content_clock", "app.deletion_requests", "app.media_clock"),
-    *("app.notifications", "app.refused_metrics", "app.schema_notices", "app.sign_ins", "app.snoozes"),
+    *("app.notifications", "app.refused_metrics", "app.sign_ins", "app.snoozes"),
     "app.tombstones",
 }
 INSERTED_BY_TRANSFORM = {"app.publications", "app.quarantine"}

@@ -98,9 +98,12 @@ def test_campaign_content_by_rule_and_by_participation(query: Query) -> None:
     rows = query("select * from marts.fct_campaign_content order by campaign_id, story_id")
     taking_part = ("participant", "posted while taking part", "medium")
     assert [tuple(row.values()) for row in rows] == [
-        *(("everything", story, *taking_part) for story in ("101", "102", "103", "104")),
-        ("tagged", "101", "hashtag", "#glow", "high"),
-        ("tagged", "103", "hashtag", "#glow @lumen.paris", "high"),
+        ("everything", "101", "story", "101", None, "acc-a", *taking_part, 2),
+        ("everything", "102", "story", "102", None, "acc-a", *taking_part, 1),
+        ("everything", "103", "story", "103", None, "acc-a", *taking_part, 2),
+        ("everything", "104", "story", "104", None, "acc-b", *taking_part, 1),
+        ("tagged", "101", "story", "101", None, "acc-a", "hashtag", "#glow", "high", 2),
+        ("tagged", "103", "story", "103", None, "acc-a", "hashtag", "#glow @lumen.paris", "high", 2),
     ]
 
 
@@ -114,11 +117,11 @@ def test_campaign_performance_with_its_bounds(query: Query) -> None:
         """
     )
     assert tuple(everything.values()) == (
-        *("everything", "b1", 4, None, 2, 2, 1300, 1304, 700, 904, 50),
+        *("everything", "b1", 4, 0, 2, 2, 1300, 1304, 700, 904, 50),
         *(None, None, None, 0, 1, 1, Decimal("0.5")),
     )
     assert tuple(tagged.values()) == (
-        *("tagged", "b1", 2, None, 1, 2, 1000, 1004, 700, 704, 38),
+        *("tagged", "b1", 2, 0, 1, 2, 1000, 1004, 700, 704, 38),
         *(500, 500, Decimal("13.1579"), 0, 1, 0, 1),
     )
 

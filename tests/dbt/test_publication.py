@@ -14,7 +14,7 @@ from storykeep.warehouse import connect
 pytestmark = pytest.mark.integration
 
 FIRST = at(12, 10)
-LARGE = ("fct_stories", "fct_story_readings")
+LARGE = ("fct_audience", "fct_stories", "fct_story_readings")
 
 
 def test_a_build_publishes_what_an_unpublished_one_before_it_changed(

@@ -17,15 +17,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quality": set(),
     "transform": {"landing", "quality"},
     "backup": {"migrations", "transform"},
-    "maintenance": {"accounts", "capture", "graph", "landing", "quality", "transform"},
+    "maintenance": {"accounts", "capture", "entries", "graph", "landing", "quality", "transform"},
     "sandbox": set(),  # an oracle has to be independent of what it judges
     "accounts": {"graph", "landing"},
     "campaigns": {"landing"},
     "capture": {"accounts", "campaigns", "graph", "landing"},
+    "content": {"accounts", "capture", "graph", "landing"},
     "entries": {"accounts", "campaigns", "landing"},
     "report": {"accounts", "capture"},
     "airflow": {
-        *("accounts", "campaigns", "capture", "entries", "graph", "landing", "maintenance"),
+        *("accounts", "campaigns", "capture", "content", "entries", "graph", "landing", "maintenance"),
         *("quality", "report", "transform"),
     },
 }

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import psycopg
 from airflow.sdk import get_current_context
@@ -15,6 +16,7 @@ from storykeep.capture.engine import capture_or_spool, raise_trouble
 from storykeep.capture.media import archive_media
 from storykeep.capture.refresh import outcome_of, raise_unread, refresh
 from storykeep.clock import parse_time, system_clock
+from storykeep.content.engine import sync_now
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
 from storykeep.landing.runs import ledger, outcomes
@@ -36,9 +38,17 @@ def capture_shard(shard: int) -> dict[str, int]:
 
 
 def skip_unless_landed(counts: Iterable[dict[str, int]]) -> None:
-    """Skip, and so emit no asset event, when the tick landed nothing, neither of its own nor of the spool."""
+    """Skip, and so emit no asset event, when the run landed nothing, neither of its own nor of the spool."""
     if not any(shard.get("rows") or shard.get("drained") for shard in counts):
         raise AirflowSkipException("nothing was due, so there is nothing to build")
+
+
+def sync_shard(shard: int) -> dict[str, int]:
+    """Read what is due of the content of one shard of the accounts; returns the counts."""
+    settings = deployment()
+    run_id = f"{_run_id()}/content-{shard}"
+    run = sync_now(settings, open_clients(settings), system_clock, run_id, shard=shard, shards=settings.shards)
+    return dict(run.counts)
 
 
 def archive() -> None:
@@ -49,27 +59,13 @@ def archive() -> None:
 
 
 def summarise() -> None:
-    """Log what each shard did and fail, naming each account, when some were not captured for no fault of theirs.
+    """Log what each shard of capture did and fail when some accounts were not captured for no fault of theirs."""
+    _summarise("capture")
 
-    It fails for a shard that did not end as well: this is a last task of the DAG, and only those decide how Airflow
-    counts the run.
-    """
-    settings = deployment()
-    with closing(_ingest(settings)) as conn:
-        found = outcomes(conn, f"{_run_id()}/capture-")
-    causes: dict[str, set[str]] = {}
-    for outcome in found:
-        log.info("%s: %s %s", outcome.run_id, outcome.status, outcome.counts)
-        for cause, who in outcome.causes.items():
-            causes.setdefault(cause, set()).update(who)
-    raise_trouble(causes)
-    lost = settings.shards - sum(outcome.status in ("ok", "trouble") for outcome in found)
-    if lost > 0:
-        raise StorykeepError(
-            f"{lost} of {settings.shards} shards did not end well",
-            where="capture",
-            remedy="the log of the task that failed says why; the next tick tries again by itself",
-        )
+
+def summarise_content() -> None:
+    """Log what each shard did of the content and fail when some accounts were not read for no fault of theirs."""
+    _summarise("content")
 
 
 def refresh_account(handle: str) -> dict[str, int]:
@@ -87,10 +83,83 @@ def judge_refresh(handle: str) -> None:
         raise_unread(conn, settings, handle, outcome_of(conn, _run_id(), handle).causes)
 
 
+def land_entries(file: str, kind: str, author: str, date_format: str, time_zone: str) -> dict[str, Any]:
+    """Load one file of the inbox, or all; returns counts, and of each file that was loaded how many rows it rejected.
+
+    Without an author it is whoever started the run.
+    """
+    from storykeep.entries import inbox
+    from storykeep.entries.load import Request
+    from storykeep.entries.options import reading
+
+    settings = deployment()
+    told = reading(kind or None, date_format=date_format or None, time_zone=time_zone)
+    request = Request(Path(file), author or _starter(), told)
+    with closing(_ingest(settings)) as conn:
+        taken = inbox.take_in(conn, settings, request, system_clock(), _run_id())
+    loaded = [one.loaded for one in taken if one.loaded]
+    return {
+        "rows": sum(one.landed for one in loaded),
+        "rejected": {one.file_hash: len(one.rejected) for one in loaded if one.rejected},
+        "unusable": sum(one.error is not None for one in taken),
+    }
+
+
+def numbers_to_approve() -> str:
+    """What this run brought that waits for another person's approval, for that person to read. Skips without any."""
+    from storykeep.entries import approvals
+
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        found = approvals.of_run(approvals.waiting(conn), _run_id())
+    if not found:
+        raise AirflowSkipException("nothing of this run waits for approval")
+    return approvals.told(found)
+
+
+def decide_on_numbers(decision: Literal["approved", "rejected"], by: str) -> dict[str, int]:
+    """Write down what was decided on the numbers of this run that still wait; returns of how many.
+
+    Fails when `by` entered them, or started the run that did.
+    """
+    from storykeep.entries import approvals
+
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        found = approvals.of_run(approvals.waiting(conn), _run_id())
+        count = approvals.decide(conn, found, decision, by, system_clock(), entered_by=[_starter()])
+    return {decision: count}
+
+
+def report_rejects(counts: dict[str, Any] | None) -> None:
+    """Fail, naming the files with the reasons, when rows of this run's files were rejected or a file was no use.
+
+    It fails as well when nothing was loaded: this is the last task of the DAG, and decides how Airflow counts the run.
+    """
+    from storykeep.entries import inbox
+    from storykeep.entries.evidence import REJECTED
+
+    remedy = "see the log of land: it says what to mend"
+    if counts is None:
+        raise StorykeepError("the files were not loaded", where="land", remedy=remedy)
+    done = inbox.folder(deployment()) / "done"
+    rejected = counts["rejected"]
+    if rejected:
+        files = ", ".join(sorted(path.name for one in rejected for path in done.glob(f"{one}_*{REJECTED}")))
+        raise StorykeepError(
+            f"{sum(rejected.values())} rows were rejected; the others have landed",
+            where=str(done),
+            remedy=f"mend these and put them into the inbox: {files}",
+        )
+    if counts["unusable"]:
+        raise StorykeepError(f"{counts['unusable']} files could not be used", where=str(done.parent), remedy=remedy)
+
+
 def check_landing() -> dict[str, Any]:
     """Check the rows that landed since the last build.
 
-    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table.
+    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table. What
+    lands from here on is for the next run.
     """
     from storykeep.quality.landing import check_landing
 
@@ -98,15 +167,15 @@ def check_landing() -> dict[str, Any]:
     return {"as_of": as_of.isoformat(), "watermarks": check_landing(deployment(), as_of).watermarks}
 
 
-def dbt_build(as_of: str) -> None:
-    """Build and test every model in schema build."""
+def dbt_build(as_of: str, watermarks: dict[str, int]) -> None:
+    """Build and test every model in schema build, of the rows that were checked: those up to `watermarks`."""
     from storykeep.transform import dbt
     from storykeep.transform.turn import turn
 
     settings = deployment()
     with turn(settings):
         _skip_if_overtaken(settings, as_of)
-        dbt.build(settings, parse_time(as_of))
+        dbt.build(settings, parse_time(as_of), watermarks)
     dbt.warn_of_old_sources(settings, parse_time(as_of))
 
 
@@ -228,10 +297,38 @@ def _skip_if_overtaken(settings: Settings, as_of: str) -> None:
         raise AirflowSkipException("a build as of a later moment has begun since, and publishes all of this")
 
 
+def _summarise(what: str) -> None:
+    """Fail, naming each account that was not served and saying how many shards did not end well.
+
+    It fails for such a shard as well: this is a last task of its DAG, and only those decide how Airflow counts the run.
+    """
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        found = outcomes(conn, f"{_run_id()}/{what}-")
+    causes: dict[str, set[str]] = {}
+    for outcome in found:
+        log.info("%s: %s %s", outcome.run_id, outcome.status, outcome.counts)
+        for cause, who in outcome.causes.items():
+            causes.setdefault(cause, set()).update(who)
+    raise_trouble(causes)
+    lost = settings.shards - sum(outcome.status in ("ok", "trouble") for outcome in found)
+    if lost > 0:
+        raise StorykeepError(
+            f"{lost} of {settings.shards} shards did not end well",
+            where=what,
+            remedy="the log of the task that failed says why; the next run tries again by itself",
+        )
+
+
 def _ingest(settings: Settings) -> psycopg.Connection:
     conn = connect(settings.warehouse, "storykeep_ingest")
     conn.autocommit = True
     return conn
+
+
+def _starter() -> str:
+    """Who started the run, as far as Airflow knows."""
+    return str(get_current_context()["dag_run"].triggering_user_name or "")
 
 
 def _run_id() -> str:

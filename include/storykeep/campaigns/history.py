@@ -9,7 +9,7 @@ import psycopg
 from storykeep.campaigns.changes import change, told
 from storykeep.campaigns.listing import no_such_campaign
 from storykeep.campaigns.registry import handles
-from storykeep.campaigns.switches import switches
+from storykeep.campaigns.switches import Switch, switches
 from storykeep.campaigns.versions import Kind, document, versions
 
 
@@ -36,13 +36,14 @@ def show(conn: psycopg.Connection, campaign_id: str) -> Shown:
     now = document(conn, "campaign", campaign_id)
     if now is None:
         raise no_such_campaign(campaign_id)
-    names = handles(conn)
+    names, turns = handles(conn), switches(conn, campaign_id)
     events = [
         *_versions(conn, "brand", now["brand_id"], names),
         *_versions(conn, "campaign", campaign_id, names),
-        *_switches(conn, campaign_id),
+        *map(_turned, turns),
     ]
-    return Shown(told(now, names), sorted(events, key=lambda event: event.at.timestamp() if event.at else 0))
+    lines = [*told(now, names), f"manual tracking: {'on' if turns and turns[-1].is_on else 'off'}"]
+    return Shown(lines, sorted(events, key=lambda event: event.at.timestamp() if event.at else 0))
 
 
 def _versions(conn: psycopg.Connection, kind: Kind, its_id: str, names: Mapping[str, str]) -> Iterator[Event]:
@@ -58,7 +59,6 @@ def _versions(conn: psycopg.Connection, kind: Kind, its_id: str, names: Mapping[
         before = one.document
 
 
-def _switches(conn: psycopg.Connection, campaign_id: str) -> Iterator[Event]:
-    for turn in switches(conn, campaign_id):
-        reason = f": {turn.reason}" if turn.reason else ""
-        yield Event(turn.switched_at, turn.author, f"manual tracking switched {'on' if turn.is_on else 'off'}{reason}")
+def _turned(turn: Switch) -> Event:
+    reason = f": {turn.reason}" if turn.reason else ""
+    return Event(turn.switched_at, turn.author, f"manual tracking switched {'on' if turn.is_on else 'off'}{reason}")

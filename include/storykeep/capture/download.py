@@ -1,23 +1,20 @@
 """Fetches one file from an allowed host and keeps it under the hash of its bytes. Safe to use from several threads."""
 
-import hashlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import requests
 from upath import UPath
 from urllib3.exceptions import HTTPError
 
 from storykeep.clock import Clock, system_clock
+from storykeep.landing import storage
 
 TIMEOUT_SECONDS = (5, 30)
 # For the whole of a file, since a host may send a byte now and then.
@@ -121,40 +118,11 @@ def _pieces(reply: requests.Response, deadline: float, monotonic: Callable[[], f
 
 
 def _keep(pieces: Iterator[bytes], root: UPath) -> dict[str, Any]:
-    """Write the body to a temporary file, then give it its name: nobody ever sees half a file under a hash."""
+    """Keep the body when its first bytes are those of media."""
     head = _head(pieces)
     content_type, suffix = sniff(head)
-    root.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    unfinished = root / f".{uuid4()}.part"
-    try:
-        with unfinished.open("wb") as file:
-            for piece in chain((head,), pieces):
-                digest.update(piece)
-                size += len(piece)
-                file.write(piece)
-            file.flush()
-            if isinstance(root, Path):
-                os.fsync(file.fileno())
-        name = digest.hexdigest()
-        path = f"{name[:2]}/{name}.{suffix}"
-        (root / name[:2]).mkdir(exist_ok=True)
-        unfinished.rename(root / path)
-        for folder in (root / name[:2], root):
-            _sync(folder)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    name, size, path = storage.keep(chain((head,), pieces), root, suffix)
     return {"content_hash": name, "content_type": content_type, "size_bytes": size, "path": path}
-
-
-def _sync(folder: UPath) -> None:
-    """See to it that a power cut does not take back a name that a folder was given."""
-    if isinstance(folder, Path):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
 
 
 def clear_leftovers(root: UPath, *, clock: Clock = system_clock) -> None:

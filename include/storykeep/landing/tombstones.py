@@ -7,12 +7,12 @@ from datetime import datetime
 
 import psycopg
 
-from storykeep.landing.rows import MediaFile, Row, Story, StoryInsight, StoryListing
+from storykeep.landing.rows import ManualEntry, MediaFile, Row, Story, StoryInsight, StoryListing
 
 
 def without_purged(conn: psycopg.Connection, rows: Sequence[Row]) -> list[Row]:
     """The rows less those of purged accounts and stories; a listing that names such a story keeps it as its hash."""
-    buried = _buried(conn, {row.account_id for row in rows})
+    buried = _buried(conn, {row.account_id for row in rows if row.account_id})
     rows = [row for row in rows if row.account_id not in buried or _is_anew(row, buried[row.account_id])]
     purged = _purged(conn, (story_id for row in rows for story_id in _named(row)))
     if not purged:
@@ -30,7 +30,7 @@ def story_hash(story_id: str) -> str:
     return hash_of(story_id)
 
 
-_OF_A_STORY = (Story, StoryInsight, MediaFile)
+_OF_A_STORY = (Story, StoryInsight, MediaFile, ManualEntry)
 
 
 def _buried(conn: psycopg.Connection, account_ids: Iterable[str]) -> dict[str, datetime | None]:
@@ -43,13 +43,16 @@ def _buried(conn: psycopg.Connection, account_ids: Iterable[str]) -> dict[str, d
 
 
 def _is_anew(row: Row, readmitted_at: datetime | None) -> bool:
-    """Whether it was captured under a consent that came after the purge."""
-    return readmitted_at is not None and row.captured_at >= readmitted_at
+    """Whether it was captured, and what a person enters was posted, under a consent that came after the purge."""
+    if readmitted_at is None or row.captured_at < readmitted_at:
+        return False
+    posted_at = row.payload.get("posted_at") if isinstance(row, ManualEntry) else None
+    return posted_at is None or datetime.fromisoformat(str(posted_at)) >= readmitted_at
 
 
 def _named(row: Row) -> Iterable[str]:
     if isinstance(row, _OF_A_STORY):
-        return (row.story_id,)
+        return (row.story_id,) if row.story_id else ()
     return row.payload or () if isinstance(row, StoryListing) else ()
 
 

@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from storykeep.capture.replay import replay
-from storykeep.clock import parse_time, system_clock
+from storykeep.clock import fixed_clock, parse_time, system_clock
+from storykeep.content.engine import sync_content
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
 from storykeep.local.airflow_api import AirflowApi, wait_for
@@ -115,6 +116,7 @@ def _say(line: str) -> None:
 
 def _fast_forward(stack: LocalStack, start: datetime, end: datetime) -> None:
     settings = replace(stack.settings, list_every=REPLAY_EVERY)
+    set_clock = VirtualClock(f"{stack.control_url}/clock").set
     with connect(settings.warehouse, "storykeep_ingest") as conn, Progress(console=console) as progress:
         conn.autocommit = True
         task = progress.add_task("", total=(end - start).total_seconds())
@@ -125,14 +127,17 @@ def _fast_forward(stack: LocalStack, start: datetime, end: datetime) -> None:
             start=start,
             end=end,
             every=REPLAY_EVERY,
-            set_clock=VirtualClock(f"{stack.control_url}/clock").set,
+            set_clock=set_clock,
             on_tick=lambda now, _: progress.update(
                 task, completed=(now - start).total_seconds(), description=f"  {now:%d %b %H:%M}"
             ),
         )
+        set_clock(end)
+        content = sync_content(conn, settings, open_clients(settings), fixed_clock(end), "content-demo")
         (stories,) = conn.execute("select count(*) from app.story_clock").fetchone() or (0,)
         (readings,) = conn.execute("select count(*) from raw.story_insights").fetchone() or (0,)
     _say(f"{ticks} ticks, {stories} stories, {readings} insight replies")
+    _say(f"{content.counts['readings of posts']} posts and reels, {content.counts['audiences']} audiences")
 
 
 def _expected_alerts(stack: LocalStack) -> set[str]:
@@ -182,6 +187,7 @@ def _freshness(airflow: AirflowApi, builds: list[dict[str, Any]]) -> float:
         (parse_time(build["end_date"]) - begins[event["source_run_id"]]).total_seconds()
         for build in builds
         for event in airflow.causes("build_marts", build["dag_run_id"])
+        if event["source_run_id"] in begins
     )
 
 

@@ -12,13 +12,14 @@ import psycopg
 from storykeep.accounts.goodbye import requests
 from storykeep.accounts.goodbye.leaving import Left
 from storykeep.accounts.goodbye.marts import shown
-from storykeep.accounts.goodbye.purge import bury, purge_media, purge_rows
+from storykeep.accounts.goodbye.purge import bury, entry_files, purge_entries, purge_media, purge_rows
 from storykeep.accounts.goodbye.requests import Concerned, Request
 from storykeep.accounts.goodbye.revoking import revoked
 from storykeep.accounts.states import GOODBYE
 from storykeep.accounts.vault import Vault
 from storykeep.capture.outage import snapshot, spool
 from storykeep.clock import Clock
+from storykeep.entries import inbox
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import GraphClient
 from storykeep.landing.runs import ledger
@@ -105,5 +106,11 @@ def _revoke(
 def _purge(
     settings: Settings, conn: psycopg.Connection, marts: psycopg.Connection, request: Request, account: Concerned
 ) -> None:
-    purge_media(conn, open_root(settings.media_root), account.account_id, request.code)
+    root = open_root(settings.media_root)
+    purge_media(conn, root, account.account_id, request.code)
+    # Before the entries, by which they are found.
+    loaded = inbox.forget(settings, entry_files(conn, account.account_id))
+    requests.count(conn, request.code, {"loaded files of entries": loaded})
+    conn.commit()
+    purge_entries(conn, root, account.account_id, request.code)
     purge_rows(conn, account.account_id, request.code, shown(marts, account.account_id))

@@ -140,7 +140,10 @@ class Changes:
 
 
 # The marts that grow with the history.
-LARGE = {mart: Changes(mart, "story_id") for mart in ("fct_stories", "fct_story_readings")}
+LARGE = {
+    "fct_audience": Changes("fct_audience", "account_id"),
+    **{mart: Changes(mart, "story_id") for mart in ("fct_stories", "fct_story_readings")},
+}
 
 
 def _are_kept(conn: psycopg.Connection) -> bool:

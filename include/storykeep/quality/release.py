@@ -94,6 +94,17 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 " or finality = 'masked' and not views_withheld",
             ),
             never(
+                "a story is by hand as long as no listing showed it",
+                "select story_id, provenance from {batch}"
+                " where starts_with(story_id, 'manual:') <> (provenance <> 'api')",
+            ),
+            never(
+                "the views have a source where they are known or withheld, a person where they are final by hand",
+                "select story_id, finality, views, views_source from {batch}"
+                " where (views_source is null) <> (views is null and not views_withheld)"
+                " or finality = 'manual' and views_source is distinct from 'manual'",
+            ),
+            never(
                 "reach is at most views",
                 "select story_id, reach, views from {batch} where reach > views",
                 severity="warning",
@@ -109,8 +120,26 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
                 severity="warning",
             ),
         ],
+        "fct_story_sequences": [
+            gxe.ExpectColumnValuesToBeUnique(column="sequence_id"),
+            never(
+                "the frames of a sequence are stories",
+                "select sequence_id, sequences.frames, counted from {batch} as sequences full join (select sequence_id,"
+                " count(*) as counted from build.fct_stories group by sequence_id) as stories using (sequence_id)"
+                " where sequences.frames is distinct from counted",
+            ),
+        ],
+        "fct_metric_audit": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["entry_id", "version", "metric"]),
+            never(
+                "of a story's metric one edit stands at most, and it is approved",
+                "select story_id, metric, count(*) as standing from {batch} where is_winner"
+                " group by story_id, metric having count(*) > 1 or not bool_and(status = 'approved')",
+            ),
+        ],
+        **_content(now),
         "fct_campaign_content": [
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "story_id"]),
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "content_id"]),
         ],
         "fct_campaign_performance": [
             gxe.ExpectColumnValuesToBeUnique(column="campaign_id"),
@@ -154,14 +183,114 @@ def expectations(as_of: datetime, keep: Keep) -> dict[str, list[Any]]:
     }
 
 
+def _content(now: str) -> dict[str, list[Any]]:
+    """The same of posts, audiences and what could not be seen."""
+    import great_expectations.expectations as gxe
+
+    return {
+        "dim_dates": [
+            gxe.ExpectColumnValuesToBeUnique(column="date"),
+            never(
+                "no day is missing between the first and the last",
+                "select min(date) as first, max(date) as last, count(*) as days from {batch}"
+                " having max(date) - min(date) + 1 <> count(distinct date)",
+            ),
+        ],
+        "fct_posts": [
+            gxe.ExpectColumnValuesToBeUnique(column="post_id"),
+            never(
+                "every post that landed is in the mart",
+                "select media_id from {batch} as kept right join (select media_id, min(landing_id)"  # noqa: S608 (a time of ours)
+                f" as landing_id from raw.media where captured_at <= {now} and {_is_let_in('media', now)}"
+                " and payload ->> 'media_product_type' is distinct from 'STORY' group by media_id) as landed"
+                " on kept.post_id = landed.media_id where kept.post_id is null"
+                " and landed.landing_id <= (select media from intermediate.int_landing__taken_in)",
+            ),
+            never(
+                "a withheld count of a post is no number",
+                "select post_id, views, reach from {batch}"
+                " where (views_withheld and views is not null) or (reach_withheld and reach is not null)",
+            ),
+            never(
+                "views and impressions are not added up",
+                "select post_id, views, impressions, views_or_impressions from {batch}"
+                " where views_or_impressions is distinct from coalesce(views, impressions)",
+            ),
+            never(
+                "the reach of a post is at most its views",
+                "select post_id, reach, views from {batch} where reach > views",
+                severity="warning",
+            ),
+        ],
+        "fct_audience": [
+            gxe.ExpectCompoundColumnsToBeUnique(
+                column_list=["account_id", "date", "audience", "dimension", "value"],
+            ),
+            never(
+                "an audience is counted, or there is a reason",
+                "select account_id, date, audience, dimension, value from {batch}"
+                " where (accounts is null) <> (unavailable_reason is not null)",
+            ),
+        ],
+        "fct_account_insights": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["account_id", "date"]),
+            never(
+                "a day of Meta has 23 to 25 hours",
+                "select account_id, date, starts_at, ends_at from {batch}"
+                " where extract(epoch from ends_at - starts_at) not in (23 * 3600, 24 * 3600, 25 * 3600)",
+            ),
+            never(
+                "the views of stories are at most those of the account",
+                "select account_id, date, views_of_stories, views from {batch} where views_of_stories > views",
+                severity="warning",
+            ),
+        ],
+        "fct_account_silences": [
+            gxe.ExpectColumnValuesToBeUnique(column="account_id"),
+            never(
+                "an alarm is of an account that is listened to and silent",
+                "select account_id, hours_silent, usual_gap_hours from {batch}"
+                " where is_alarm and (not is_listened_to or hours_silent < 3 * usual_gap_hours) is not false",
+            ),
+        ],
+        "fct_campaign_blind_spots": [
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["campaign_id", "blind_spot"]),
+            never(
+                "every campaign has every blind spot",
+                "select campaign_id, count(*) as told from {batch} group by campaign_id"
+                " having count(distinct blind_spot) <> (select count(*) from staging.blind_spots)",
+            ),
+            never(
+                "what matters for certain has a size",
+                "select campaign_id, blind_spot from {batch} where matters = 'yes' and (size > 0) is not true",
+            ),
+            never(
+                "the counts kept back are those of the campaign's performance",
+                "select campaign_id, size, stories_withheld from {batch} as spots"
+                " join build.fct_campaign_performance as performance using (campaign_id)"
+                " where blind_spot = 'withheld_counts' and size <> stories_withheld",
+            ),
+        ],
+    }
+
+
 def _all_that_landed(now: str) -> Any:
     """What lands while a build is under way is for the next one."""
     return never(
         "every story that landed is in the mart",
         "select story_id, landed.landing_id from {batch} as kept full join (select story_id, min(landing_id)"  # noqa: S608 (a time of ours)
-        f" as landing_id from raw.stories where captured_at <= {now} group by story_id) as landed using (story_id)"
-        " where landed.story_id is null or (kept.story_id is null and landed.landing_id <="
+        f" as landing_id from raw.stories where captured_at <= {now} and {_is_let_in('stories', now)}"
+        " group by story_id) as landed using (story_id)"
+        " where landed.story_id is null and kept.provenance = 'api' or (kept.story_id is null and landed.landing_id <="
         " (select stories from intermediate.int_landing__taken_in))",
+    )
+
+
+def _is_let_in(table: str, now: str) -> str:
+    """The condition that a row of schema raw is not in quarantine."""
+    return (
+        f"landing_id not in (select quarantine.landing_id from app.quarantine where table_name = '{table}'"  # noqa: S608
+        f" and (released_at is null or released_at > {now}))"
     )
 
 
@@ -169,6 +298,7 @@ def _all_of_the_campaigns() -> Any:
     return never(
         "the stories in the mart are those of the campaigns",
         "select story_id, content.story_id as matched from {batch} as kept full join"
-        " (select distinct story_id from build.fct_campaign_content) as content using (story_id)"
+        " (select distinct story_id from build.fct_campaign_content where story_id is not null) as content"
+        " using (story_id)"
         " where kept.story_id is null or content.story_id is null",
     )

@@ -185,7 +185,9 @@ def test_two_imports_at_once_come_one_after_the_other(
     conn: psycopg.Connection, path: Path, warehouse: Settings, tmp_path: Path
 ) -> None:
     with connect(warehouse.warehouse, "storykeep_ingest") as other:
-        other.execute("lock table app.campaigns in share row exclusive mode")  # an import under way
+        # An import of another campaign under way.
+        other.execute("insert into app.brands values ('b', 'B', 'UTC', 'EUR')")
+        other.execute("insert into app.campaigns values ('c', 'b', 'C', %s, 'infinity', 0, 'EUR')", [NOW])
         conn.execute("set lock_timeout = '100ms'")
         conn.commit()
         with pytest.raises(psycopg.errors.LockNotAvailable):

@@ -121,11 +121,14 @@ def test_a_campaign_that_is_not_there_is_told(conn: psycopg.Connection) -> None:
 
 def test_the_history_tells_every_change_in_its_order(conn: psycopg.Connection, path: Path) -> None:
     import_campaigns(conn, path, "ida", NOW)
+    shown = show(conn, "glow")
     switch(conn, "glow", True, "bo", NOW + HOUR, "the brand asked")
     rewrite(path, "time_zone: Europe/Berlin", "time_zone: UTC")
     rewrite(path, "cost: 3200", "cost: 3300")
     import_campaigns(conn, path, "cy", NOW + 2 * HOUR)
+    assert shown.lines[-1] == "manual tracking: off"
     shown = show(conn, "glow")
+    assert shown.lines[-1] == "manual tracking: on"
     assert "cost: 3300.00" in shown.lines
     assert "participant @nora: from 2026-11-01 00:00:00 UTC, to 2026-11-08 00:00:00 UTC" in shown.lines
     assert [(event.at, event.author, event.what, event.lines) for event in shown.events] == [

@@ -10,8 +10,8 @@ import pytest
 import requests
 from upath import UPath
 
-from storykeep.capture import download
 from storykeep.capture.download import clear_leftovers, fetch
+from storykeep.landing import storage
 from storykeep.landing.payload import bytes_hash
 
 from .crashing import context
@@ -85,7 +85,7 @@ def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_it_counts_as_
         synced.append(os.fstat(opened).st_ino)
         really(opened)
 
-    monkeypatch.setattr(download.os, "fsync", noting)
+    monkeypatch.setattr(storage.os, "fsync", noting)
     with odd_cdn() as cdn:
         download_to(str(tmp_path), cdn.serves("/a.jpg", Exchange.reply), cdn.host)
     (file,) = tmp_path.rglob("*.jpg")

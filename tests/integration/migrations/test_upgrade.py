@@ -23,6 +23,7 @@ APPEND_ONLY = (
     "raw.story_insights",
     "raw.media_files",
     "raw.dead_letters",
+    "raw.manual_entries",
     "raw.story_insights_kept",
     "raw.listing_days",
     "app.connection_events",
@@ -213,8 +214,10 @@ def test_what_runs_with_the_owners_rights_looks_nowhere_else_and_is_not_for_ever
     assert [name for name, _, _ in functions] == [
         "ensure_partition",
         "purge_account",
+        "purge_account_entries",
         "purge_account_media",
         "purge_dead_letters",
+        "purge_entries",
         "purge_stories",
         "retire_partition",
     ]

@@ -4,8 +4,8 @@ import pytest
 from tests.dbt.world import at, fill, reading
 
 from storykeep.landing.retention import old_partitions, retire
+from storykeep.quality.landing import newest
 from storykeep.settings import Settings
-from storykeep.transform.landed import newest
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from storykeep.report.campaigns import Report, render
-from storykeep.report.content import CreatorContent, StoryContent
+from storykeep.report.content import BY_HAND, CreatorContent, StoryContent
 from storykeep.report.coverage import AccountCoverage, Attention, Coverage, Unseen
 from storykeep.report.finality import FinalityClass, Loss
 from storykeep.report.performance import Performance
@@ -156,6 +156,22 @@ def test_why_stories_were_not_read_to_the_end_is_a_line_for_each_cause() -> None
     text = printed(replace(REPORT, losses=lost))
     assert "Not read to the end for throttled: 1,234 stories.\nNot read to the end for our_outage: 1 story.\n" in text
     assert "Not read" not in printed(REPORT)
+
+
+def test_what_people_entered_by_hand_is_told_apart() -> None:
+    assert "by hand" not in printed(REPORT) + printed(ONE)
+    typed = FinalityClass("manual", 3, 500, 0, 0, by_hand=1)
+    text = printed(replace(REPORT, finality=(*REPORT.finality, typed)))
+    assert "Entered by hand, shown by no listing: 1 story.\n" in text
+    assert "1,206 stories that ended" in text
+    captured, uploaded = (replace(ONE.stories[1], provenance=name) for name in ("manual_capture", "creator_upload"))
+    text = printed(replace(ONE, stories=(captured, uploaded)))
+    assert [line.split() for line in text.splitlines() if line.strip() in BY_HAND.values()] == [
+        ["captured"],
+        ["uploaded"],
+    ]
+    assert "Captured, uploaded: people entered it by hand" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_how_soon_stories_are_seen_is_told_where_there_were_any() -> None:

@@ -8,6 +8,7 @@ select
     first_entered_at,
     entered_at,
     author,
+    evidence_path,
     posted_at,
     permalink,
     media_type,

@@ -49,6 +49,14 @@ names as (
         story_id,
         account_id
     from stories
+    union all
+    -- It was a story by hand, and has been merged since.
+    select
+        {{ manual_story_id('entry_id') }} as name,
+        resolved_story_id as story_id,
+        account_id
+    from captures
+    where resolved_story_id <> {{ manual_story_id('entry_id') }}
 
 ),
 

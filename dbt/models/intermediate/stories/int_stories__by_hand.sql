@@ -22,6 +22,7 @@ select
     entered.permalink,
     entered.caption,
     entered.link,
+    entries.evidence_path,
     case entries.kind
         {% for kind, provenance in capture_kinds().items() %}
             when '{{ kind }}' then '{{ provenance }}'

@@ -4,7 +4,7 @@ with
 
 stories as (
 
-    select * from {{ ref('int_stories__versions_latest') }}
+    select * from {{ ref('int_stories__known') }}
 
 ),
 

@@ -1,12 +1,28 @@
 with
 
+campaigns as (
+
+    select * from {{ ref('stg_app__campaigns') }}
+
+),
+
 rules as (
 
     select
         campaign_id,
-        string_agg(case kind when 'hashtag' then '#' else '@' end || value, ' ' order by kind, value) as rules
+        string_agg({{ rule_sign('kind') }} || value, ' ' order by kind, value) as rules
     from {{ ref('stg_app__match_rules') }}
     group by campaign_id
+
+),
+
+switches as (
+
+    select distinct on (campaign_id)
+        campaign_id,
+        is_on
+    from {{ ref('stg_app__tracking_switches') }}
+    order by campaign_id asc, switched_at desc, switch_id desc
 
 )
 
@@ -18,6 +34,9 @@ select
     campaigns.ends_at,
     campaigns.cost,
     campaigns.currency,
-    rules.rules
-from {{ ref('stg_app__campaigns') }} as campaigns
+    campaigns.scope,
+    rules.rules,
+    coalesce(switches.is_on, false) as manual_tracking
+from campaigns
 left join rules on campaigns.campaign_id = rules.campaign_id
+left join switches on campaigns.campaign_id = switches.campaign_id

@@ -1,7 +1,12 @@
 select
     campaign_id,
-    story_id,
+    content_id,
+    content_type,
+    case when content_type = 'story' then content_id end as story_id,
+    case when content_type <> 'story' then content_id end as post_id,
+    account_id,
     matched_by,
     evidence,
-    confidence
-from {{ ref('int_campaigns__stories_matched') }}
+    confidence,
+    campaigns_matched
+from {{ ref('int_campaigns__content_matched') }}

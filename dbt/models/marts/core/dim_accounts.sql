@@ -38,6 +38,12 @@ steps as (
 
 ),
 
+followers as (
+
+    select * from {{ ref('int_accounts__followers') }}
+
+),
+
 last_good_listings as (
 
     select
@@ -109,7 +115,9 @@ stated as (
         permissions.missing_scopes,
         permissions.surplus_scopes,
         connections.granter_name,
-        connections.page_name
+        connections.page_name,
+        followers.followers,
+        followers.captured_at as followers_at
     from accounts
     inner join present on accounts.account_id = present.account_id
     left join connections on accounts.account_id = connections.account_id
@@ -117,6 +125,7 @@ stated as (
     left join not_connected on accounts.account_id = not_connected.account_id
     left join permissions on accounts.account_id = permissions.account_id
     left join last_good_listings on accounts.account_id = last_good_listings.account_id
+    left join followers on accounts.account_id = followers.account_id
 
 )
 
@@ -151,7 +160,9 @@ select
     stated.granter_name,
     stated.page_name,
     steps.owner,
-    steps.remedy as next_step
+    steps.remedy as next_step,
+    stated.followers,
+    stated.followers_at
 from stated
 left join steps
     on

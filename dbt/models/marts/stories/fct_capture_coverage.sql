@@ -139,6 +139,20 @@ stories as (
         mode() within group (order by loss_cause) as lost_cause,
         count(*) as kept
     from {{ ref('fct_stories') }}
+    where provenance = 'api'
+    group by account_id, {{ utc_date('posted_at') }}
+
+),
+
+-- What no listing showed is no proof that a listing would have.
+by_hand as (
+
+    select
+        account_id,
+        {{ utc_date('posted_at') }} as date,
+        count(*) as stories
+    from {{ ref('fct_stories') }}
+    where provenance <> 'api'
     group by account_id, {{ utc_date('posted_at') }}
 
 ),
@@ -194,7 +208,8 @@ select
     {% endfor %}
     stories.lost_cause as stories_lost_cause,
     coalesce(not_kept.stories, 0)::integer as stories_not_kept,
-    (coalesce(stories.kept, 0) + coalesce(not_kept.stories, 0))::integer as stories_seen
+    (coalesce(stories.kept, 0) + coalesce(not_kept.stories, 0))::integer as stories_seen,
+    coalesce(by_hand.stories, 0)::integer as stories_by_hand
 from longest_gaps
 left join incomplete
     on
@@ -220,3 +235,7 @@ left join not_kept
     on
         longest_gaps.account_id = not_kept.account_id
         and longest_gaps.date = not_kept.date
+left join by_hand
+    on
+        longest_gaps.account_id = by_hand.account_id
+        and longest_gaps.date = by_hand.date

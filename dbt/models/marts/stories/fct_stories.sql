@@ -2,18 +2,19 @@
     materialized='incremental',
     unique_key='story_id',
     on_schema_change='fail',
-    post_hook='{{ delete_not_kept() }}'
+    post_hook='{{ delete_stories_gone() }}'
 ) }}
 
 {% set any_withheld %}
-    (stories.is_withheld {% for metric in metrics_asked_alone() %} or stories.{{ metric }}_withheld {% endfor %})
+    ({% for metric in story_metrics() %}{{ " or " if not loop.first }}stories.{{ metric }}_withheld{% endfor %})
 {% endset %}
+{% set navigation = "stories.taps_forward + stories.taps_back + stories.exits + stories.swipes_forward" %}
 
 with
 
 stories as (
 
-    select * from {{ ref('int_stories__finalised') }}
+    select * from {{ ref('int_stories__counted') }}
 
 ),
 
@@ -60,15 +61,9 @@ media as (
 
 ),
 
-touched as (
+frames as (
 
-    select story_id from {{ ref('int_stories__touched') }}
-
-),
-
-kept as (
-
-    select * from {{ ref('int_stories__kept') }}
+    select * from {{ ref('int_stories__frames') }}
 
 ),
 
@@ -84,36 +79,52 @@ told as (
         stories.first_seen_at,
         -- A story that was posted while nobody might look could not have been seen sooner.
         case
-            when periods.account_id is not null
+            when periods.account_id is not null and stories.provenance = 'api'
                 then greatest({{ minutes_between('stories.posted_at', 'stories.first_seen_at') }}, 0)
         end::numeric(12, 2) as detection_minutes,
+        frames.sequence_id,
+        frames.frame_position,
         stories.last_reading_at,
         stories.last_reading_age_minutes,
-        'api' as provenance,
-        case when connections.account_id is not null then 'creator_authorisation' end as consent_basis,
+        stories.provenance,
+        case
+            when connections.account_id is not null then 'creator_authorisation'
+            when stories.provenance = 'creator_upload' then 'creator_upload'
+        end as consent_basis,
         consents.consent_id,
         stories.finality,
-        stories.is_final,
-        losses.cause as loss_cause,
+        -- All that can be known of the final number is known.
+        stories.finality in ('webhook', 'sweep', 'masked', 'manual') as is_final,
+        -- Of a story that the API never showed no reading was lost.
+        case when stories.finality in ('late', 'missing') and stories.provenance = 'api' then losses.cause end
+            as loss_cause,
         stories.media_type,
         stories.permalink,
         stories.caption,
-        media.media_status,
+        stories.link,
+        coalesce(media.media_status, case when stories.evidence_path is not null then 'archived' end) as media_status,
         media.media_cause,
-        media.media_path,
+        coalesce(media.media_path, stories.evidence_path) as media_path,
         {% for metric in story_metrics() %}
             stories.{{ metric }},
         {% endfor %}
         {% for metric in story_metrics() %}
             stories.{{ metric }}_withheld,
         {% endfor %}
+        {% for metric in story_metrics() %}
+            stories.{{ metric }}_source,
+        {% endfor %}
+        {{ share('stories.views - (' ~ navigation ~ ')', 'stories.views') }} as completion_rate,
+        {{ share('stories.exits', 'stories.views') }} as exit_rate,
         {% for column in undercount_columns() %}
-            coalesce(undercounts.{{ column }}, stories.{{ column }}) as {{ column }},
+            case
+                when stories.finality in ('sweep', 'late') then coalesce(undercounts.{{ column }}, stories.{{ column }})
+            end::numeric(30, 2) as {{ column }},
         {% endfor %}
         case when {{ any_withheld }} then 0 end as withheld_lower_bound,
         case when {{ any_withheld }} then {{ withheld_upper() }} end as withheld_upper_bound
     from stories
-    inner join kept on stories.story_id = kept.story_id
+    inner join frames on stories.story_id = frames.story_id
     inner join accounts on stories.account_id = accounts.account_id
     left join connections on stories.account_id = connections.account_id
     left join periods
@@ -135,20 +146,9 @@ told as (
 select told.*
 from told
 {% if is_incremental() %}
-    left join touched on told.story_id = touched.story_id
+    -- Nothing has to land for a row to change: the account, its connection, entries, campaigns and other stories do it.
     left join {{ this }} as standing on told.story_id = standing.story_id
     where
-        touched.story_id is not null
-        -- Without anything landing, a campaign makes it one to be kept,
-        or standing.story_id is null
-        -- and what the account, its connection and other stories say of the story changes.
-        or standing.ig_user_id is distinct from told.ig_user_id
-        or standing.username is distinct from told.username
-        or standing.consent_basis is distinct from told.consent_basis
-        or standing.consent_id is distinct from told.consent_id
-        or standing.detection_minutes is distinct from told.detection_minutes
-        or standing.loss_cause is distinct from told.loss_cause
-        {% for column in undercount_columns() %}
-            or standing.{{ column }} is distinct from told.{{ column }}
-        {% endfor %}
+        standing.story_id is null
+        or row({{ qualified('told') }}) is distinct from row({{ qualified('standing') }})
 {% endif %}

@@ -5,5 +5,6 @@ select
     starts_at,
     ends_at,
     cost,
-    currency
+    currency,
+    scope
 from {{ as_known('campaigns') }} as campaigns

@@ -4,6 +4,7 @@ select
     array_to_string(scopes, ', ') as scopes,
     granter_name,
     page_name,
+    array_to_string(page_tasks, ', ') as page_tasks,
     status,
     reason,
     status_since,

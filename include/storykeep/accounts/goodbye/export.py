@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any
+from typing import Any, LiteralString
 from uuid import uuid4
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
@@ -41,6 +41,7 @@ app/    the account, its connection, its consents, and what was decided about it
 raw/    listings, stories, numbers and files as they were captured
 marts/  what is reported of it
 media/  the files; raw/media_files.jsonl says of which story each is
+evidence/  the screenshots of what people entered by hand; raw/manual_entries.jsonl says of which entry each is
 Left out are access tokens, which are secrets, and the bytes of replies that could not be read ({letters} of them).
 """
 # What was known of its part in campaigns when, without that of others.
@@ -52,6 +53,32 @@ PART_IN_CAMPAIGNS = """
     where jsonb_path_exists(document, '$.*[*] ? (@.account_id == $account)', wanted)
     order by campaign_id, version
 """
+# What people entered of it, also where they named a story of it alone.
+_OF_ENTRIES = sql.SQL("entry_id in (select raw.entries_of(%s))")
+# Tables that say by something else than the account whose their rows are.
+BESIDE: dict[str, LiteralString] = {
+    "app/creators": "select creators.* from app.creators join app.accounts using (creator_id) where account_id = %s",
+    "app/campaign_versions": PART_IN_CAMPAIGNS,
+    "app/entry_approvals": """
+        select * from app.entry_approvals where entry_id in (select raw.entries_of(%s)) order by approval_id
+    """,
+    "app/entry_files": """
+        select * from app.entry_files
+        where file_hash in (
+            select file_hash from raw.manual_entries where entry_id in (select raw.entries_of(%s))
+        )
+        order by file_hash
+    """,
+}
+# The files in the storage, by the folder of the zip that they go into.
+FILES: dict[str, LiteralString] = {
+    "media": "select distinct path from raw.media_files where account_id = %s and path is not null order by path",
+    "evidence": """
+        select distinct evidence_path from raw.manual_entries
+        where entry_id in (select raw.entries_of(%s)) and evidence_path is not null
+        order by evidence_path
+    """,
+}
 
 
 @dataclass(frozen=True)
@@ -89,8 +116,9 @@ def export(
             for table in tables:
                 counts[table.name] = _write_rows(source, archive, table, account_id)
                 progress(table.name, counts[table.name])
-        counts |= _write_media(conn, archive, root, account_id)
-        progress("media", counts["media"])
+        for kind, query in FILES.items():
+            counts |= _write_files(conn, archive, root, kind, sql.SQL(query).format(), account_id)
+            progress(kind, counts[kind])
         _write_readme(conn, archive, account_id, counts, now)
     return counts
 
@@ -152,18 +180,16 @@ def _tables(conn: psycopg.Connection) -> list[_Table]:
     found = [
         _Table(
             f"{schema}/{name}",
-            sql.SQL("select {} from {} where account_id = %s order by {}").format(
-                _listed(columns), sql.Identifier(schema, name), _listed(key)
+            sql.SQL("select {} from {} where {} order by {}").format(
+                _listed(columns),
+                sql.Identifier(schema, name),
+                _OF_ENTRIES if name == "manual_entries" else sql.SQL("account_id = %s"),
+                _listed(key),
             ),
         )
         for schema, name, columns, key in rows
     ]
-    creator = "select creators.* from app.creators join app.accounts using (creator_id) where account_id = %s"
-    return [
-        _Table("app/creators", sql.SQL(creator).format()),
-        _Table("app/campaign_versions", sql.SQL(PART_IN_CAMPAIGNS).format()),
-        *found,
-    ]
+    return [*(_Table(name, sql.SQL(query).format()) for name, query in BESIDE.items()), *found]
 
 
 def _marts(conn: psycopg.Connection) -> list[_Table]:
@@ -196,23 +222,22 @@ def _write_rows(conn: psycopg.Connection, archive: ZipFile, table: _Table, accou
     return count
 
 
-def _write_media(conn: psycopg.Connection, archive: ZipFile, root: UPath, account_id: str) -> dict[str, int]:
-    """The files, by the hash of their bytes; what the storage has lost is counted."""
-    counts = {"media": 0, "media that the storage has lost": 0}
-    with conn.cursor("media") as cursor:
-        cursor.execute(
-            "select distinct path from raw.media_files where account_id = %s and path is not null order by path",
-            [account_id],
-        )
+def _write_files(
+    conn: psycopg.Connection, archive: ZipFile, root: UPath, kind: str, query: sql.Composed, account_id: str
+) -> dict[str, int]:
+    """The files of one kind, by the hash of their bytes; what the storage has lost is counted."""
+    counts = {kind: 0, f"{kind} that the storage has lost": 0}
+    with conn.cursor("files") as cursor:
+        cursor.execute(query, [account_id])
         for (path,) in cursor:
-            entry = _entry(f"media/{Path(path).name}", ZIP_STORED)
+            entry = _entry(f"{kind}/{Path(path).name}", ZIP_STORED)
             try:
                 with (root / path).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                     copyfileobj(source, target)
             except FileNotFoundError:
-                counts["media that the storage has lost"] += 1
+                counts[f"{kind} that the storage has lost"] += 1
             else:
-                counts["media"] += 1
+                counts[kind] += 1
     return counts
 
 

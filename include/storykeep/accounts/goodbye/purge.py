@@ -4,7 +4,7 @@ Before the first one the account is buried: from then on nothing of it is taken 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import LiteralString
 
@@ -47,18 +47,47 @@ def _purge_batch(conn: psycopg.Connection, root: UPath, account_id: str, code: s
         conn.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
         gone = conn.execute("select path from raw.purge_account_media(%s, %s)", [account_id, BATCH]).fetchall()
         paths = {path for (path,) in gone if path is not None}
-        try:
-            for path in sorted(paths):
-                (root / path).unlink(missing_ok=True)
-        except OSError as error:
-            raise StorykeepError(
-                f"a file cannot be deleted: {error.strerror or error}",
-                where=str(root),
-                remedy="mend the storage; the purge goes on at the next try",
-            ) from None
+        _delete(root, paths)
         requests.count(conn, code, {"raw.media_files": len(gone), "media files": len(paths)})
     conn.commit()
     return bool(gone)
+
+
+def purge_entries(conn: psycopg.Connection, root: UPath, account_id: str, code: str) -> None:
+    """Delete what people entered of it, with approvals, evidence and the names of the files, and commit.
+
+    Raises StorykeepError when the storage would not delete a file: then all of it stays, to be purged at the next try.
+    """
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(%s)", [LANDING_LOCK])
+        gone = conn.execute("select purged, path from raw.purge_account_entries(%s)", [account_id]).fetchall()
+        paths = {path for _, path in gone if path is not None}
+        _delete(root, paths)
+        requests.count(conn, code, {**Counter(table for table, _ in gone), "evidence files": len(paths)})
+    conn.commit()
+
+
+def entry_files(conn: psycopg.Connection, account_id: str) -> list[str]:
+    """The hashes of the files that its entries came in."""
+    rows = conn.execute(
+        "select distinct file_hash from raw.manual_entries"
+        " where entry_id in (select raw.entries_of(%s)) and file_hash is not null",
+        [account_id],
+    ).fetchall()
+    conn.rollback()
+    return [file_hash for (file_hash,) in rows]
+
+
+def _delete(root: UPath, paths: Iterable[str]) -> None:
+    try:
+        for path in sorted(paths):
+            (root / path).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorykeepError(
+            f"a file cannot be deleted: {error.strerror or error}",
+            where=str(root),
+            remedy="mend the storage; the purge goes on at the next try",
+        ) from None
 
 
 def purge_rows(conn: psycopg.Connection, account_id: str, code: str, shown: Mapping[str, int]) -> None:

@@ -1,0 +1,2 @@
+select distinct day as date
+from {{ source('instagram', 'listing_days') }}
