@@ -295,5 +295,5 @@ def test_numbers_that_people_enter_wait_for_approval_unless_that_is_off() -> Non
     assert told().entry_approval
     assert told(STORYKEEP_ENTRY_APPROVAL="required").entry_approval
     assert not told(STORYKEEP_ENTRY_APPROVAL=" off ").entry_approval
-    with pytest.raises(StorykeepError, match="^STORYKEEP_ENTRY_APPROVAL: 'no' is neither required nor off -> "):
+    with pytest.raises(StorykeepError, match=r"^STORYKEEP_ENTRY_APPROVAL: 'no' is neither required nor off -> "):
         told(STORYKEEP_ENTRY_APPROVAL="no")
