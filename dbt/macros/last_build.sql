@@ -24,6 +24,7 @@
             as_of timestamptz not null,
             project text not null,
             {{ followed_tables() | join(" bigint not null, ") }} bigint not null,
+            releases bigint not null,
             -- The latest moment of any build since, ended well or not: the tables may know what came until then.
             reached_at timestamptz not null
         );

@@ -8,11 +8,13 @@ import typer
 
 import storykeep.commands.goodbye  # noqa: F401  its commands are the accounts', too
 from storykeep.commands.accounts import accounts
+from storykeep.commands.brands import brands
 from storykeep.commands.campaigns import campaigns
 from storykeep.commands.capture import capture
 from storykeep.commands.db import db
 from storykeep.commands.entries import entries
 from storykeep.commands.marts import marts
+from storykeep.commands.quarantine import quarantine
 from storykeep.commands.report import reports
 from storykeep.commands.sandbox import sandbox
 from storykeep.commands.tokens import tokens
@@ -29,9 +31,11 @@ for group in (capture, marts, reports):
 for name, group in (
     ("db", db),
     ("accounts", accounts),
+    ("brands", brands),
     ("campaigns", campaigns),
     ("entries", entries),
     ("tokens", tokens),
+    ("quarantine", quarantine),
     ("sandbox", sandbox),
 ):
     app.add_typer(group, name=name)

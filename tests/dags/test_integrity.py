@@ -9,9 +9,18 @@ import pytest
 
 from .conftest import FOLDER
 
-EXPECTED = {"capture_stories", "build_marts", "watch_tokens", "load_entries", "refresh_account", "maintain_warehouse"}
+EXPECTED = {
+    "capture_stories",
+    "sync_content",
+    "build_marts",
+    "watch_tokens",
+    "load_entries",
+    "refresh_account",
+    "maintain_warehouse",
+}
 SCHEDULED = {
     "capture_stories": timedelta(seconds=300),
+    "sync_content": timedelta(hours=1),
     "watch_tokens": timedelta(hours=1),
     "maintain_warehouse": timedelta(days=1),
 }
@@ -28,11 +37,12 @@ def test_no_file_fails_to_import(bag: Any) -> None:
 
 
 def test_a_file_that_fails_would_be_noticed(parse: Callable[..., Any]) -> None:
-    """A setting that cannot be read stops the one DAG that needs it, and Airflow shows our message."""
+    """A setting that cannot be read stops the DAGs that need the settings, and Airflow shows our message."""
     broken = parse(STORYKEEP_TICK_SECONDS="often")
-    assert set(broken.dags) == EXPECTED - {"capture_stories"}
-    (error,) = broken.import_errors.values()
-    assert "STORYKEEP_TICK_SECONDS: 'often' is not a positive whole number -> the default is 300" in error
+    assert set(broken.dags) == EXPECTED - {"capture_stories", "sync_content"}
+    assert len(broken.import_errors) == 2
+    for error in broken.import_errors.values():
+        assert "STORYKEEP_TICK_SECONDS: 'often' is not a positive whole number -> the default is 300" in error
 
 
 def test_every_file_holds_the_dag_of_its_name(dags: dict[str, Any]) -> None:
@@ -84,10 +94,11 @@ def test_a_setting_shortens_the_tick_and_its_time_limit(parse: Callable[..., Any
     assert {task.execution_timeout for task in dag.tasks} == {timedelta(seconds=20)}
 
 
-def test_the_build_waits_for_the_raw_asset(dags: dict[str, Any]) -> None:
-    from storykeep.airflow.assets import RAW_ENTRIES, RAW_STORIES
+def test_the_build_waits_for_any_raw_asset(dags: dict[str, Any]) -> None:
+    """A list would wait for all of them."""
+    from storykeep.airflow.assets import RAW_CONTENT, RAW_ENTRIES, RAW_STORIES
 
-    assert dags["build_marts"].schedule == (RAW_STORIES | RAW_ENTRIES)
+    assert dags["build_marts"].schedule == (RAW_STORIES | RAW_CONTENT | RAW_ENTRIES)
 
 
 def test_an_account_is_refreshed_by_hand_only_and_by_its_handle(dags: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ EDGES = {
         "archive_media": set(),
         "summary": set(),
     },
+    "sync_content": {"sync": {"landed"}, "landed": {"summary"}, "summary": set()},
     "build_marts": {
         "check_landing": {"dbt_build", "check_release", "publish"},
         "dbt_build": {"check_release"},
@@ -67,12 +68,18 @@ def test_tasks_and_their_order(dags: dict[str, Any], dag_id: str) -> None:
 
 
 @pytest.mark.parametrize(("settings", "shards"), [({}, [0, 1]), ({"STORYKEEP_SHARDS": "5"}, [0, 1, 2, 3, 4])])
-def test_capture_is_mapped_over_the_shards(
+def test_capture_and_content_are_mapped_over_the_shards(
     parse: Callable[..., Any], settings: dict[str, str], shards: list[int]
 ) -> None:
-    dag = parse(**settings).dags["capture_stories"]
-    assert [task.task_id for task in dag.tasks if task.is_mapped] == ["capture"]
-    assert dag.get_task("capture").op_kwargs_expand_input.value == {"shard": shards}
+    dags = parse(**settings).dags
+    for dag_id, mapped in {"capture_stories": "capture", "sync_content": "sync"}.items():
+        assert [task.task_id for task in dags[dag_id].tasks if task.is_mapped] == [mapped]
+        assert dags[dag_id].get_task(mapped).op_kwargs_expand_input.value == {"shard": shards}
+
+
+def test_content_takes_one_of_the_executors_places_at_most(dags: dict[str, Any]) -> None:
+    """Both shards of capture need theirs within seconds, whatever else runs."""
+    assert dags["sync_content"].get_task("sync").max_active_tis_per_dag == 1
 
 
 def test_each_account_in_trouble_has_a_task_labelled_with_its_handle(dags: dict[str, Any]) -> None:
@@ -103,7 +110,7 @@ def test_nothing_is_told_without_a_check_and_the_last_task_decides_how_the_run_c
 
 def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
     """A mapped task with an outlet would start a build for every shard."""
-    from storykeep.airflow.assets import MARTS, RAW_ENTRIES, RAW_STORIES
+    from storykeep.airflow.assets import MARTS, RAW_CONTENT, RAW_ENTRIES, RAW_STORIES
 
     outlets = {
         (dag_id, task.task_id, outlet.name)
@@ -114,16 +121,19 @@ def test_each_asset_comes_from_one_unmapped_task(dags: dict[str, Any]) -> None:
     assert outlets == {
         ("capture_stories", "landed", RAW_STORIES.name),
         ("refresh_account", "landed", RAW_STORIES.name),
+        ("sync_content", "landed", RAW_CONTENT.name),
         ("load_entries", "landed", RAW_ENTRIES.name),
         ("load_entries", "approve", RAW_ENTRIES.name),
         ("build_marts", "publish", MARTS.name),
     }
-    assert not dags["capture_stories"].get_task("landed").is_mapped
+    assert not any(dags[dag_id].get_task("landed").is_mapped for dag_id in ("capture_stories", "sync_content"))
 
 
 def test_what_one_shard_landed_is_told_even_when_another_failed(dags: dict[str, Any]) -> None:
     rules = {task.task_id: task.trigger_rule for task in dags["capture_stories"].tasks}
     assert rules == {"capture": "all_success", "landed": "all_done", "archive_media": "all_done", "summary": "all_done"}
+    rules = {task.task_id: task.trigger_rule for task in dags["sync_content"].tasks}
+    assert rules == {"sync": "all_success", "landed": "all_done", "summary": "all_done"}
     assert {task.trigger_rule for task in dags["build_marts"].tasks} == {"all_success"}
 
 

@@ -6,9 +6,13 @@ from dataclasses import replace
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from pydantic import SecretStr
 from tests.dbt.content import fill_content
 from tests.dbt.world import AS_OF, fill
 
+from storykeep.access.logins import grant
+from storykeep.clock import system_clock
+from storykeep.local.postgres import EmbeddedPostgres
 from storykeep.settings import PostgresSettings, Settings
 from storykeep.transform.build import build_marts
 from storykeep.warehouse import connect
@@ -41,6 +45,24 @@ def bi_login(built: Settings) -> PostgresSettings:
 def bi(bi_login: PostgresSettings) -> Iterator[psycopg.Connection]:
     """A connection as storykeep_bi."""
     with connect(bi_login) as conn:
+        conn.autocommit = True
+        yield conn
+
+
+@pytest.fixture(scope="session")
+def brand_login(built: Settings, postgres: EmbeddedPostgres) -> Iterator[PostgresSettings]:
+    """What the brand Lumen logs in with."""
+    login = replace(built.warehouse, user="lumen_reader", password=SecretStr("password-of-lumen"))
+    grant(built, "b1", login.user, "test", system_clock, login.password)
+    yield login
+    with connect(postgres.superuser) as conn:
+        conn.execute("drop role lumen_reader")
+
+
+@pytest.fixture
+def brand(brand_login: PostgresSettings) -> Iterator[psycopg.Connection]:
+    """A connection of the brand Lumen."""
+    with connect(brand_login) as conn:
         conn.autocommit = True
         yield conn
 

@@ -167,12 +167,8 @@ def _audiences(conn: psycopg.Connection) -> None:
     _audience(conn, at(10, 6), "country", {("FR",): 2900})
     _audience(conn, at(10, 8), "country", {("FR",): 3000, ("DE",): 1000})  # the same day, and the later one counts
     _audience(conn, at(12, 6), "country", {("FR",): 3050, ("DE",): 1020})
-    _audience(
-        conn,
-        at(12, 6),
-        "age,gender",
-        {("18-24", "F"): 2000, ("18-24", "M"): 500, ("25-34", "F"): 1500, ("25-34", "U"): 9},
-    )
+    ages = {("18-24", "F"): 2000, ("18-24", "M"): 500, ("25-34", "F"): 1500, ("25-34", "U"): 9}
+    _audience(conn, at(12, 6), "age,gender", ages)
     _audience(conn, at(12, 6), "city", {}, metric="engaged_audience_demographics", timeframe="this_month")
     _audience(conn, at(11, 6), "country", {}, account_id="acc-b")
     _audience(conn, at(12, 13), "city", {("Paris",): 1})

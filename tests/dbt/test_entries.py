@@ -99,7 +99,9 @@ def test_what_else_people_told_of_a_story(ask: Callable[[str], Rows]) -> None:
 
 
 def test_frames_of_the_api_and_by_hand_make_sequences(ask: Callable[[str], Rows]) -> None:
-    assert ask("select story_id, sequence_id, frame_position from marts.fct_stories order by account_id, posted_at") == [
+    assert ask(
+        "select story_id, sequence_id, frame_position from marts.fct_stories order by account_id, posted_at"
+    ) == [
         ("101", "101", 1),
         ("102", "101", 2),
         ("103", "101", 3),

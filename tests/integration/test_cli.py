@@ -30,7 +30,8 @@ pytestmark = pytest.mark.integration
 
 # The world's present is the machine's, since only `tick`, `build` and `tokens check` can be told another time.
 NOW = system_clock().replace(microsecond=0)
-RAW = ("story_listings", "stories", "story_insights", "media_files", "dead_letters")
+CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
+RAW = ("story_listings", "stories", "story_insights", "media_files", "dead_letters", *CONTENT)
 SHELL = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -238,6 +239,32 @@ def test_who_is_to_be_left_alone_is_so_at_once_even_if_postgres_goes_away(connec
     assert now_asked.stories.keys() == asked.stories.keys()
 
 
+def test_a_row_in_quarantine_is_shown_and_let_in_once(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    username, ig_user_id = accounts[0]["username"], accounts[0]["ig_user_id"]
+    with connect(connected.settings.warehouse, "storykeep_owner") as conn:
+        node = {"id": "301", "timestamp": NOW.isoformat(), "media_type": "HOLOGRAM"}
+        conn.execute(
+            "insert into raw.stories (story_id, account_id, captured_at, run_id, payload, content_hash)"
+            " select %s, account_id, %s, 'run', %s, 'hash' from app.accounts where ig_user_id = %s",
+            ["301", NOW, json.dumps(node), ig_user_id],
+        )
+        conn.execute(
+            "insert into app.quarantine (table_name, landing_id, account_id, reason, quarantined_at)"
+            " select 'stories', landing_id, account_id, 'a story is of a known type', captured_at from raw.stories"
+        )
+    assert "1 of raw.stories; see: storykeep quarantine list" in connected.run("status").out
+    assert re.search(rf"stories +1 +{username} .* a story is of a known type", connected.run("quarantine", "list").out)
+    release = ("quarantine", "release", "stories", "1", "--by", "ida")
+    assert connected.run(*release).out == "raw.stories 1: the next build takes it in\n"
+    assert re.search(r"a story is of a known type .*ida", connected.run("quarantine", "list").out)
+    assert "quarantine" not in connected.run("status").out
+    again = connected.run(*release)
+    assert (again.status, again.err) == (
+        1,
+        "storykeep: raw.stories 1: is not in quarantine -> see: storykeep quarantine list\n",
+    )
+
+
 def test_disconnect_forgets_the_token_of_one_account(connected: Shell, accounts: list[dict[str, str]]) -> None:
     username = next(row["username"] for row in accounts if row["access_token"])
     done = connected.run("accounts", "disconnect", f"@{username}")
@@ -410,6 +437,20 @@ def test_the_same_tick_twice_changes_nothing(connected: Shell) -> None:
     assert connected.all("select distinct captured_at from raw.story_listings") == [(NOW,)]
     second = connected.run("tick", "--at", at)
     assert second.status == 0, second.err
+    assert connected.raw() == before
+
+
+def test_the_content_is_read_once_at_a_time(connected: Shell, accounts: list[dict[str, str]]) -> None:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    first = connected.run("sync-content", "--at", at)
+    assert first.status == 0, first.err
+    assert " lists of posts, " in first.out
+    assert [token for token in tokens_of(accounts) if token in first.out + first.err] == []
+    before = connected.raw()
+    assert all(before[table] for table in CONTENT)
+    second = connected.run("sync-content", "--at", at)
+    assert second.status == 0, second.err
+    assert second.out.startswith("nothing was ")
     assert connected.raw() == before
 
 

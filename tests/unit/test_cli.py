@@ -51,6 +51,8 @@ COMMANDS = {
     "tokens forecast",
     "tokens rotate",
     "tokens snooze",
+    "quarantine list",
+    "quarantine release",
     "report",
     "maintain",
     "status",

@@ -13,6 +13,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "landing": set(),
     "migrations": set(),
+    "access": {"migrations"},
     "quality": set(),
     "transform": {"landing", "quality"},
     "backup": {"migrations", "transform"},
@@ -21,10 +22,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "accounts": {"graph", "landing"},
     "campaigns": {"landing"},
     "capture": {"accounts", "campaigns", "graph", "landing"},
+    "content": {"accounts", "capture", "graph", "landing"},
     "entries": {"accounts", "campaigns", "landing"},
     "report": {"accounts", "capture"},
     "airflow": {
-        *("accounts", "campaigns", "capture", "entries", "graph", "landing", "maintenance"),
+        *("accounts", "campaigns", "capture", "content", "entries", "graph", "landing", "maintenance"),
         *("quality", "report", "transform"),
     },
 }

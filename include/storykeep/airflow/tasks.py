@@ -16,6 +16,7 @@ from storykeep.capture.engine import capture_or_spool, raise_trouble
 from storykeep.capture.media import archive_media
 from storykeep.capture.refresh import outcome_of, raise_unread, refresh
 from storykeep.clock import parse_time, system_clock
+from storykeep.content.engine import sync_now
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
 from storykeep.landing.runs import ledger, outcomes
@@ -37,9 +38,17 @@ def capture_shard(shard: int) -> dict[str, int]:
 
 
 def skip_unless_landed(counts: Iterable[dict[str, int]]) -> None:
-    """Skip, and so emit no asset event, when the tick landed nothing, neither of its own nor of the spool."""
+    """Skip, and so emit no asset event, when the run landed nothing, neither of its own nor of the spool."""
     if not any(shard.get("rows") or shard.get("drained") for shard in counts):
         raise AirflowSkipException("nothing was due, so there is nothing to build")
+
+
+def sync_shard(shard: int) -> dict[str, int]:
+    """Read what is due of the content of one shard of the accounts; returns the counts."""
+    settings = deployment()
+    run_id = f"{_run_id()}/content-{shard}"
+    run = sync_now(settings, open_clients(settings), system_clock, run_id, shard=shard, shards=settings.shards)
+    return dict(run.counts)
 
 
 def archive() -> None:
@@ -50,27 +59,13 @@ def archive() -> None:
 
 
 def summarise() -> None:
-    """Log what each shard did and fail, naming each account, when some were not captured for no fault of theirs.
+    """Log what each shard of capture did and fail when some accounts were not captured for no fault of theirs."""
+    _summarise("capture")
 
-    It fails for a shard that did not end as well: this is a last task of the DAG, and only those decide how Airflow
-    counts the run.
-    """
-    settings = deployment()
-    with closing(_ingest(settings)) as conn:
-        found = outcomes(conn, f"{_run_id()}/capture-")
-    causes: dict[str, set[str]] = {}
-    for outcome in found:
-        log.info("%s: %s %s", outcome.run_id, outcome.status, outcome.counts)
-        for cause, who in outcome.causes.items():
-            causes.setdefault(cause, set()).update(who)
-    raise_trouble(causes)
-    lost = settings.shards - sum(outcome.status in ("ok", "trouble") for outcome in found)
-    if lost > 0:
-        raise StorykeepError(
-            f"{lost} of {settings.shards} shards did not end well",
-            where="capture",
-            remedy="the log of the task that failed says why; the next tick tries again by itself",
-        )
+
+def summarise_content() -> None:
+    """Log what each shard did of the content and fail when some accounts were not read for no fault of theirs."""
+    _summarise("content")
 
 
 def refresh_account(handle: str) -> dict[str, int]:
@@ -163,7 +158,8 @@ def report_rejects(counts: dict[str, Any] | None) -> None:
 def check_landing() -> dict[str, Any]:
     """Check the rows that landed since the last build.
 
-    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table.
+    Returns the time as of which this run builds, and how far it has checked: the last landing id by raw table. What
+    lands from here on is for the next run.
     """
     from storykeep.quality.landing import check_landing
 
@@ -171,15 +167,15 @@ def check_landing() -> dict[str, Any]:
     return {"as_of": as_of.isoformat(), "watermarks": check_landing(deployment(), as_of).watermarks}
 
 
-def dbt_build(as_of: str) -> None:
-    """Build and test every model in schema build."""
+def dbt_build(as_of: str, watermarks: dict[str, int]) -> None:
+    """Build and test every model in schema build, of the rows that were checked: those up to `watermarks`."""
     from storykeep.transform import dbt
     from storykeep.transform.turn import turn
 
     settings = deployment()
     with turn(settings):
         _skip_if_overtaken(settings, as_of)
-        dbt.build(settings, parse_time(as_of))
+        dbt.build(settings, parse_time(as_of), watermarks)
     dbt.warn_of_old_sources(settings, parse_time(as_of))
 
 
@@ -299,6 +295,29 @@ def _skip_if_overtaken(settings: Settings, as_of: str) -> None:
 
     if is_overtaken(settings, parse_time(as_of), system_clock()):
         raise AirflowSkipException("a build as of a later moment has begun since, and publishes all of this")
+
+
+def _summarise(what: str) -> None:
+    """Fail, naming each account that was not served and saying how many shards did not end well.
+
+    It fails for such a shard as well: this is a last task of its DAG, and only those decide how Airflow counts the run.
+    """
+    settings = deployment()
+    with closing(_ingest(settings)) as conn:
+        found = outcomes(conn, f"{_run_id()}/{what}-")
+    causes: dict[str, set[str]] = {}
+    for outcome in found:
+        log.info("%s: %s %s", outcome.run_id, outcome.status, outcome.counts)
+        for cause, who in outcome.causes.items():
+            causes.setdefault(cause, set()).update(who)
+    raise_trouble(causes)
+    lost = settings.shards - sum(outcome.status in ("ok", "trouble") for outcome in found)
+    if lost > 0:
+        raise StorykeepError(
+            f"{lost} of {settings.shards} shards did not end well",
+            where=what,
+            remedy="the log of the task that failed says why; the next run tries again by itself",
+        )
 
 
 def _ingest(settings: Settings) -> psycopg.Connection:

@@ -130,7 +130,7 @@ def capture_away(
     memory = snapshot.read(place, shard=shard, shards=shards)
     if memory is None:
         raise away
-    connections = _usable(snapshot.unlocked(memory, Vault(settings.token_keys)), clients, run)
+    connections = usable(snapshot.unlocked(memory, Vault(settings.token_keys)), clients, run)
     tick = away_tick(memory, clients, clock, run, connections, place, _end_of(run, settings))
     _work_away(tick, settings, away, shard, shards)
 
@@ -153,7 +153,7 @@ def raise_trouble(causes: Mapping[str, Collection[str]]) -> None:
         raise StorykeepError(
             "; ".join(f"{cause}: {_handles(who)}" for cause, who in ours.items()),
             where="not captured",
-            remedy="the lines above say why; the next tick tries again by itself",
+            remedy="the lines above say why; the next run tries again by itself",
         )
 
 
@@ -167,7 +167,7 @@ def _tick(
     shards: int,
 ) -> Tick:
     found = registry.capturable(conn, Vault(settings.token_keys), shard=shard, shards=shards)
-    connections = _usable(found, clients, run)
+    connections = usable(found, clients, run)
     tick = Tick(
         conn=conn,
         clients=clients,
@@ -241,7 +241,7 @@ def _raise_damaged(damaged: Sequence[Path]) -> None:
         )
 
 
-def _usable(
+def usable(
     found: tuple[Iterable[Connection], Iterable[Unreadable]], clients: Mapping[Flavour, GraphClient], run: Run
 ) -> dict[str, Connection]:
     """The accounts that can be asked; the others are noted."""

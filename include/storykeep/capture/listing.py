@@ -1,35 +1,23 @@
 """Lists the live stories of accounts, page by page, and lands the nodes and the proof of the listing."""
 
-import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storykeep.capture import clocks, incidents, notices
+from storykeep.capture import clocks, incidents, nodes, notices
 from storykeep.capture.asks import AskKey, key_of
 from storykeep.capture.causes import IncidentError, cause_of
 from storykeep.capture.incidents import Watch
 from storykeep.capture.planner import STORY_LIFE, StoryClock
 from storykeep.capture.tick import Tick
-from storykeep.clock import parse_time
-from storykeep.errors import StorykeepError
 from storykeep.graph import drift, endpoints
 from storykeep.graph.client import Answer, Ask
 from storykeep.graph.errors import GraphError, ThrottledError, UnreadableError
-from storykeep.graph.paging import has_more
 from storykeep.landing import payload
 from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, Story, StoryListing
-
-# The error code of "Please reduce the amount of data you're asking for", and of failures that nobody explains.
-TOO_MUCH = 1
-
-# What dbt and Postgres can read too; anything else would stop the builds of all accounts.
-_ID = re.compile("[0-9]{1,30}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:?[0-9]{2})")
 
 
 @dataclass
@@ -114,12 +102,12 @@ def _commit(tick: Tick, answers: Sequence[Answer], chunk: _Chunk) -> None:
 
 
 def _take(tick: Tick, answer: Answer, listing: Listing, chunk: _Chunk) -> None:
-    error, nodes = _read(tick, answer, chunk)
-    for node in nodes:
+    error, found = _read(tick, answer, chunk)
+    for node in found:
         _take_node(tick, answer, node, listing, chunk)
-    following = _following(answer, error)
-    if error is None and following is None and has_more(answer.body):
-        error = UnreadableError("the listing goes on, but its pages lead nowhere new", raw=answer.raw)
+    following = nodes.following(answer, error)
+    if error is None and following is None:
+        error = nodes.cut_short(answer)
     if error is not None and following is None:
         tick.settle(answer.ask, error)
         chunk.rows.append(_failed(tick, key_of(answer.ask).account_id, error, answer.api_version))
@@ -131,13 +119,6 @@ def _take(tick: Tick, answer: Answer, listing: Listing, chunk: _Chunk) -> None:
         chunk.complete.append(key_of(answer.ask).account_id)
 
 
-def _following(answer: Answer, error: GraphError | None) -> Ask | None:
-    """The page to be asked for next, which is the same with fewer rows when that one was too much for the API."""
-    if error is None:
-        return endpoints.next_page(answer.ask, answer.body)
-    return endpoints.smaller(answer.ask) if error.code == TOO_MUCH else None
-
-
 def _read(tick: Tick, answer: Answer, chunk: _Chunk) -> tuple[GraphError | None, list[Any]]:
     """The nodes of a page, or the error; a reply that cannot be read is kept as a dead letter."""
     if key_of(answer.ask) in chunk.disbelieved:
@@ -146,18 +127,10 @@ def _read(tick: Tick, answer: Answer, chunk: _Chunk) -> tuple[GraphError | None,
         chunk.rows += tick.unreadable(answer, "stories")
         return answer.error, []
     try:
-        return None, _nodes(answer.raw)
+        return None, nodes.nodes(answer.raw)
     except UnlandableError as reason:
         chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), answer.raw))
         return UnreadableError(str(reason), raw=answer.raw), []
-
-
-def _nodes(raw: bytes) -> list[Any]:
-    body = payload.decode(raw)
-    nodes = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(nodes, list):
-        raise UnlandableError("the reply has no list 'data'")
-    return nodes
 
 
 def _take_node(tick: Tick, answer: Answer, node: Any, listing: Listing, chunk: _Chunk) -> None:
@@ -165,12 +138,12 @@ def _take_node(tick: Tick, answer: Answer, node: Any, listing: Listing, chunk: _
     try:
         story = _story_clock(key_of(answer.ask).account_id, node)
     except UnlandableError as reason:
-        chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), _as_bytes(node)))
+        chunk.rows.append(tick.dead_letter(answer.ask, "stories", str(reason), nodes.as_bytes(node)))
         return
     chunk.seen.append(story)
     fault = payload.fault(node)
     if fault:
-        chunk.rows.append(tick.dead_letter(answer.ask, "stories", fault, _as_bytes(node)))
+        chunk.rows.append(tick.dead_letter(answer.ask, "stories", fault, nodes.as_bytes(node)))
         return
     content = payload.scrub(node)
     listing.nodes[story.story_id] = payload.content_hash(content)
@@ -188,18 +161,11 @@ def _take_node(tick: Tick, answer: Answer, node: Any, listing: Listing, chunk: _
 
 
 def _story_clock(account_id: str, node: Any) -> StoryClock:
-    if not isinstance(node, dict) or not _ID.fullmatch(str(node.get("id"))):
-        raise UnlandableError("a story without a decimal id")
-    text = str(node.get("timestamp"))
+    story_id, posted_at = nodes.identity(node, "story")
     try:
-        posted_at = parse_time(text if _TIME.fullmatch(text) else "")
-        return StoryClock(str(node["id"]), account_id, posted_at, posted_at + STORY_LIFE, None)
-    except (StorykeepError, OverflowError):
-        raise UnlandableError(f"story {node['id']}: the timestamp {text!r} is not a time") from None
-
-
-def _as_bytes(node: Any) -> bytes:
-    return json.dumps(node).encode()
+        return StoryClock(story_id, account_id, posted_at, posted_at + STORY_LIFE, None)
+    except OverflowError:
+        raise UnlandableError(f"story {story_id}: it ends after the end of time") from None
 
 
 def _complete(tick: Tick, answer: Answer, listing: Listing) -> StoryListing:

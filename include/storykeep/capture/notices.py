@@ -10,10 +10,10 @@ from storykeep.graph.client import Answer
 log = logging.getLogger(__name__)
 
 
-def keep_refused(tick: Tick) -> None:
-    """Keep which metrics the API refused of every story in this tick."""
+def keep_refused(tick: Tick, what: str = "story") -> None:
+    """Keep which metrics the API refused of every story, or `what` else was read, in this tick."""
     refused = tick.metrics.refused_of_all()
-    keep(tick, {f"insights: {name} is refused of every story": answer for name, answer in refused.items()})
+    keep(tick, {f"insights: {name} is refused of every {what}": answer for name, answer in refused.items()})
 
 
 def keep(tick: Tick, signs: Mapping[str, Answer]) -> None:

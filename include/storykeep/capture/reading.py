@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from storykeep.capture import clocks, incidents, notices, refusals
+from storykeep.capture import clocks, incidents, notices, refusals, replies
 from storykeep.capture.asks import AskKey, group_of, key_of
 from storykeep.capture.causes import IncidentError
 from storykeep.capture.incidents import Watch
 from storykeep.capture.planner import StoryClock
+from storykeep.capture.replies import BEFORE_CONVERSION, LANDING, Told
 from storykeep.capture.tick import Tick
 from storykeep.graph import drift, endpoints
 from storykeep.graph.client import Answer, Ask
@@ -25,15 +25,9 @@ from storykeep.graph.errors import (
     WithheldError,
 )
 from storykeep.graph.metrics import MetricGroup
-from storykeep.landing import payload
 from storykeep.landing.loader import land
 from storykeep.landing.payload import UnlandableError
 from storykeep.landing.rows import Row, StoryInsight
-
-# The API gives no insights of media that is older than the account's switch to a professional one.
-BEFORE_CONVERSION = 2108006
-# The replies that are an answer of the API about this media, and so land, although they carry an error.
-_LANDING = (WithheldError, RefusedError, GoneError, PermissionMissingError)
 
 
 @dataclass
@@ -131,7 +125,7 @@ def _take(tick: Tick, answer: Answer, chunk: _Chunk) -> None:
     chunk.tried.add(key.story_id)
     if error is None:
         error = _take_body(tick, answer, chunk)
-    elif isinstance(error, _LANDING):
+    elif isinstance(error, LANDING):
         _take_refusal(tick, answer, error, chunk)
     else:
         chunk.rows += tick.unreadable(answer, "insights")
@@ -151,26 +145,21 @@ def _take(tick: Tick, answer: Answer, chunk: _Chunk) -> None:
 def _take_body(tick: Tick, answer: Answer, chunk: _Chunk) -> GraphError | None:
     """Land a good reply; a body that cannot land goes to the dead letters and counts as an error."""
     try:
-        body = payload.decode(answer.raw)
-        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            raise UnlandableError("the reply has no list 'data'")
-        if fault := payload.fault(body):
-            raise UnlandableError(fault)
+        told = replies.numbers(answer.raw)
     except UnlandableError as reason:
         chunk.rows.append(tick.dead_letter(answer.ask, "insights", str(reason), answer.raw))
         return UnreadableError(str(reason), raw=answer.raw)
-    chunk.rows.append(_row(tick, answer, chunk.captured_at, "ok" if body["data"] else "empty", body))
+    chunk.rows.append(_row(tick, answer, chunk.captured_at, told))
     tick.metrics.granted(answer)
     key = key_of(answer.ask)
-    if body["data"] and not refusals.is_optional(key.group):
+    if told.status == "ok" and not refusals.is_optional(key.group):
         chunk.read.add(key.story_id)
     return None
 
 
 def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) -> None:
     key, is_optional = key_of(answer.ask), refusals.is_optional(key_of(answer.ask).group)
-    status = "withheld" if isinstance(error, WithheldError) else "refused"
-    chunk.rows.append(_row(tick, answer, chunk.captured_at, status, _error_body(answer.raw), error))
+    chunk.rows.append(_row(tick, answer, chunk.captured_at, replies.refusal(answer, error)))
     if isinstance(error, WithheldError) and not is_optional:
         chunk.read.add(key.story_id)
     # An optional metric is refused in the words of a missing permission too (code 200).
@@ -189,16 +178,8 @@ def _take_refusal(tick: Tick, answer: Answer, error: GraphError, chunk: _Chunk) 
         chunk.refusals.append(answer)
 
 
-def _row(
-    tick: Tick,
-    answer: Answer,
-    captured_at: datetime,
-    status: Any,
-    body: dict[str, Any],
-    error: GraphError | None = None,
-) -> StoryInsight:
+def _row(tick: Tick, answer: Answer, captured_at: datetime, told: Told) -> StoryInsight:
     key = key_of(answer.ask)
-    content = payload.scrub(body)
     return StoryInsight(
         story_id=key.story_id,
         account_id=key.account_id,
@@ -206,17 +187,5 @@ def _row(
         captured_at=captured_at,
         run_id=tick.run.run_id,
         api_version=answer.api_version,
-        status=status,
-        payload=content,
-        content_hash=payload.content_hash(content),
-        error_code=error.code if error else None,
-        error_subcode=error.subcode if error else None,
+        **vars(told),
     )
-
-
-def _error_body(raw: bytes) -> dict[str, Any]:
-    try:
-        body = payload.decode(raw)
-    except UnlandableError:
-        return {}
-    return body if isinstance(body, dict) and not payload.fault(body) else {}

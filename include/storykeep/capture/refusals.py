@@ -1,4 +1,4 @@
-"""What the API refuses of single stories, so that it is not asked at every reading, and what it refuses of all."""
+"""What the API refuses of single stories and posts, so that it is not asked at every reading, and what of all."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -9,7 +9,7 @@ import psycopg
 
 from storykeep.capture.asks import group_of, key_of
 from storykeep.graph.client import Answer
-from storykeep.graph.metrics import STORY_GROUPS, MetricGroup, media_groups
+from storykeep.graph.metrics import STORY_GROUPS, MetricGroup, Product, media_groups
 from storykeep.settings import Flavour
 
 # Every story has these; the others are refused of many a story for reasons of its own.
@@ -33,10 +33,12 @@ def names(group: MetricGroup) -> tuple[str, ...]:
     return tuple(f"{metric} by {group.breakdown}" if group.breakdown else metric for metric in group.metrics)
 
 
-def groups(flavour: Flavour, refused: Collection[str]) -> list[MetricGroup]:
-    """The calls that a reading of a story takes, less what the API refuses of this story."""
+def groups(
+    flavour: Flavour, refused: Collection[str], product: Product = "STORY", media_type: str | None = None
+) -> list[MetricGroup]:
+    """The calls that a reading of a story or post takes, less what the API refuses of this one."""
     left = []
-    for group in media_groups("STORY", flavour):
+    for group in media_groups(product, flavour, media_type):
         known = {metric for metric, name in zip(group.metrics, names(group), strict=True) if name in refused}
         rest = group.without(known)
         if rest is not None:
@@ -44,18 +46,18 @@ def groups(flavour: Flavour, refused: Collection[str]) -> list[MetricGroup]:
     return left
 
 
-def load(conn: psycopg.Connection, story_ids: Collection[str]) -> dict[str, set[str]]:
-    """What the API refused of each of these stories, by `names`."""
+def load(conn: psycopg.Connection, media_ids: Collection[str]) -> dict[str, set[str]]:
+    """What the API refused of each of these stories or posts, by `names`."""
     found: dict[str, set[str]] = {}
     for media_id, metric in conn.execute(
-        "select media_id, metric from app.refused_metrics where media_id = any(%s)", [list(story_ids)]
+        "select media_id, metric from app.refused_metrics where media_id = any(%s)", [list(media_ids)]
     ):
         found.setdefault(media_id, set()).add(metric)
     return found
 
 
 def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> None:
-    """Remember what these answers refuse, of stories that were not purged; each was asked for one name."""
+    """Remember what these answers refuse, of media that was not purged; each was asked for one name."""
     found = {(key_of(one.ask).story_id, *names(group_of(one.ask))): one.error for one in refusals}
     if not found:
         return
@@ -65,7 +67,9 @@ def keep(conn: psycopg.Connection, refusals: Iterable[Answer], at: datetime) -> 
         select new.*, %s
         from unnest(%s::text [], %s::text [], %s::integer [], %s::integer [])
             as new (media_id, metric, error_code, error_subcode)
-        where exists (select from app.story_clock where story_id = new.media_id)
+        where
+            exists (select from app.story_clock where story_id = new.media_id)
+            or exists (select from app.media_clock where media_clock.media_id = new.media_id)
         order by new.media_id, new.metric
         on conflict (media_id, metric) do nothing
         """,

@@ -1,4 +1,4 @@
-"""`storykeep tick` and `storykeep replay`: capture outside the schedule."""
+"""`storykeep tick`, `replay` and `sync-content`: what the DAGs of capture run, outside the schedule."""
 
 import logging
 from datetime import datetime
@@ -63,3 +63,17 @@ def replay(
             ),
         )
     console.print(f"{ticks} ticks, the idle ones not counted")
+
+
+@capture.command()
+def sync_content(at: At = None) -> None:
+    """Read what is due of posts, profiles, account insights and audiences: what one run of sync_content does."""
+    from storykeep.capture.engine import raise_trouble, summary
+    from storykeep.content.engine import sync_now
+    from storykeep.graph.client import open_clients
+
+    settings, clock = Settings.from_env(), clock_of(at)
+    logging.getLogger("storykeep").setLevel(logging.WARNING)  # the summary is printed below
+    run = sync_now(settings, open_clients(settings), clock, f"content-{clock():%Y-%m-%dT%H:%M:%SZ}")
+    console.print(summary(run), markup=False, soft_wrap=True)
+    raise_trouble(run.causes)

@@ -6,26 +6,33 @@ Nothing is refused for it. Replies are kept as they came, and whoever runs Story
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from storykeep.graph.fields import STORY_FIELDS
+from storykeep.graph.fields import STORY_FIELDS, media_fields
 from storykeep.graph.metrics import BREAKDOWN_VALUES, FIELD_VALUES, KNOWN_METRICS, is_known
+from storykeep.settings import FLAVOURS
 
 LONGEST_NAME = 60
-_KNOWN_FIELDS = frozenset(STORY_FIELDS.split(","))
+_STORY_FIELDS = frozenset(STORY_FIELDS.split(","))
+_POST_FIELDS = frozenset(field for flavour in FLAVOURS for field in media_fields("FEED", flavour).split(","))
 
 
 def of_stories(body: Any) -> set[str]:
     """What is not known in a list of stories, such as "stories: media_type HOLOGRAM"."""
-    return {f"stories: {what}" for node in _items(body) for what in _of_node(node)}
+    return {f"stories: {what}" for node in _items(body) for what in _of_node(node, _STORY_FIELDS)}
+
+
+def of_posts(body: Any) -> set[str]:
+    """What is not known in a list of posts, such as "posts: media_product_type THREAD"."""
+    return {f"posts: {what}" for node in _items(body) for what in _of_node(node, _POST_FIELDS)}
 
 
 def of_insights(body: Any) -> set[str]:
-    """What is not known in the insights of a story, such as "insights: metric dwell_time"."""
+    """What is not known in the insights of a story, post or account, such as "insights: metric dwell_time"."""
     return {f"insights: {what}" for item in _items(body) for what in _of_metric(item)}
 
 
-def _of_node(node: Mapping[str, Any]) -> Iterator[str]:
+def _of_node(node: Mapping[str, Any], known_fields: frozenset[str]) -> Iterator[str]:
     for name, value in node.items():
-        if name not in _KNOWN_FIELDS:
+        if name not in known_fields:
             yield f"field {_printable(name)}"
         elif not is_known(FIELD_VALUES, name, str(value)):
             yield f"{name} {_printable(str(value).upper())}"

@@ -113,8 +113,9 @@ def _has(metric: Metric, media_type: str | None) -> bool:
 # The groups that every story has, at both flavours.
 STORY_GROUPS = _required([metric for metric in MEDIA_METRICS if "STORY" in metric.products])
 
-# Below 100 followers (or, for the engaged audience, 100 engagements) the metrics on followers are missing, not zero.
-ACCOUNT_GROUPS: tuple[AccountGroup, ...] = (
+# Below 100 followers the metrics on followers are missing, not zero. Of a day, the hours of the online followers are
+# empty for two days after its end.
+DAY_GROUPS: tuple[AccountGroup, ...] = (
     AccountGroup("reach", ("reach",), "day", "time_series"),
     AccountGroup("views_by_follow_type", ("views",), "day", "total_value", "follow_type"),
     AccountGroup("views_by_product", ("views",), "day", "total_value", "media_product_type"),
@@ -131,12 +132,14 @@ ACCOUNT_GROUPS: tuple[AccountGroup, ...] = (
     AccountGroup("follows_and_unfollows", ("follows_and_unfollows",), "day", "total_value", "follow_type"),
     AccountGroup("follower_count", ("follower_count",), "day"),  # empty with any metric_type
     AccountGroup("online_followers", ("online_followers",), "lifetime"),
-    *(
-        AccountGroup(f"{audience}_by_{name}", (f"{audience}_demographics",), "lifetime", "total_value", by, timeframe)
-        for audience, timeframe in (("follower", None), ("engaged_audience", "this_month"))
-        for name, by in (("age_and_gender", "age,gender"), ("city", "city"), ("country", "country"))
-    ),
 )
+# Who the followers are, and who engaged this month; missing, too, below 100 followers, or 100 engagements.
+AUDIENCE_GROUPS: tuple[AccountGroup, ...] = tuple(
+    AccountGroup(f"{audience}_by_{by}", (f"{audience}_demographics",), "lifetime", "total_value", by, timeframe)
+    for audience, timeframe in (("follower", None), ("engaged_audience", "this_month"))
+    for by in ("age", "gender", "country", "city")
+)
+ACCOUNT_GROUPS = (*DAY_GROUPS, *AUDIENCE_GROUPS)
 
 # Everything that is ever asked for: a reply that names another metric tells of a change at Meta.
 KNOWN_METRICS = frozenset(metric.name for metric in MEDIA_METRICS).union(*(group.metrics for group in ACCOUNT_GROUPS))

@@ -12,7 +12,7 @@ SECRET_KEYS = frozenset({"access_token", "appsecret_proof", "client_secret"})
 # Paging links hold the access token in their query; where there are cursors beside them, those say the same.
 LINK_KEYS = frozenset({"next", "previous"})
 # These differ at every read of the same file: the signature and the edge host are not content.
-SIGNED_URL_KEYS = frozenset({"media_url", "thumbnail_url"})
+SIGNED_URL_KEYS = frozenset({"media_url", "thumbnail_url", "profile_picture_url"})
 # The deepest reply of the API has ten levels; thousands would exhaust whoever walks through them.
 DEPTH = 100
 _SECRET_VALUE = re.compile(rb"((?:access_token|appsecret_proof|client_secret)(?:=|%3D|\"\s*:\s*\"))[^&\"'\s<\\]+")

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 Json = dict[str, object]
+# What a reply to a question for numbers came to: numbers, none yet, too few viewers, or an error that is an answer.
+ReplyStatus = Literal["ok", "empty", "withheld", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class StoryInsight:
     captured_at: datetime
     run_id: str
     api_version: str | None
-    status: Literal["ok", "empty", "withheld", "refused"]
+    status: ReplyStatus
     payload: Json
     content_hash: str
     error_code: int | None = None
@@ -84,6 +86,104 @@ class MediaFile:
     content_type: str | None = None
     size_bytes: int | None = None
     path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A feed post or reel as the API gave it. It lands again when its content changes, which its counts are not."""
+
+    table: ClassVar[str] = "media"
+    key: ClassVar[tuple[str, ...]] = ("media_id", "content_hash")
+    partitioned: ClassVar[bool] = False
+
+    media_id: str
+    account_id: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    payload: Json
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInsight:
+    """One reply to one metric group of one post."""
+
+    table: ClassVar[str] = "media_insights"
+    key: ClassVar[tuple[str, ...]] = ("media_id", "metric_group", "captured_at", "status")
+    partitioned: ClassVar[bool] = False
+
+    media_id: str
+    account_id: str
+    metric_group: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    status: ReplyStatus
+    payload: Json
+    content_hash: str
+    error_code: int | None = None
+    error_subcode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountProfile:
+    """An account's own node at one moment: its names and counts."""
+
+    table: ClassVar[str] = "account_profiles"
+    key: ClassVar[tuple[str, ...]] = ("account_id", "captured_at")
+    partitioned: ClassVar[bool] = False
+
+    account_id: str
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    payload: Json
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInsight:
+    """One reply to one group of account metrics for one day, `since` (included) to `until` (not included)."""
+
+    table: ClassVar[str] = "account_insights"
+    key: ClassVar[tuple[str, ...]] = ("account_id", "metric_group", "since", "captured_at", "status")
+    partitioned: ClassVar[bool] = False
+
+    account_id: str
+    metric_group: str
+    since: datetime
+    until: datetime
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    status: ReplyStatus
+    payload: Json
+    content_hash: str
+    error_code: int | None = None
+    error_subcode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One reply to one demographic metric of an account by one dimension; `timeframe` where the metric has one."""
+
+    table: ClassVar[str] = "audience"
+    key: ClassVar[tuple[str, ...]] = ("account_id", "metric", "dimension", "captured_at", "status")
+    partitioned: ClassVar[bool] = False
+
+    account_id: str
+    metric: str
+    dimension: str
+    timeframe: str | None
+    captured_at: datetime
+    run_id: str
+    api_version: str | None
+    status: ReplyStatus
+    payload: Json
+    content_hash: str
+    error_code: int | None = None
+    error_subcode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +229,16 @@ class ManualEntry:
     is_withdrawn: bool = False
 
 
-Row = StoryListing | Story | StoryInsight | MediaFile | DeadLetter | ManualEntry
+Row = (
+    StoryListing
+    | Story
+    | StoryInsight
+    | MediaFile
+    | Media
+    | MediaInsight
+    | AccountProfile
+    | AccountInsight
+    | Audience
+    | ManualEntry
+    | DeadLetter
+)

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from storykeep.clock import Clock
 
-Kind = Literal["capture", "refresh", "media", "build", "tokens", "maintain"]
+Kind = Literal["capture", "refresh", "media", "content", "build", "tokens", "maintain"]
 
 
 @dataclass

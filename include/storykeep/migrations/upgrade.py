@@ -16,6 +16,8 @@ from storykeep.warehouse import connect
 
 ROLES = ("storykeep_owner", "storykeep_ingest", "storykeep_transform")
 BI_ROLE = "storykeep_bi"
+# The logins of brands are members of it: they see the marts row by row.
+BRAND_ROLE = "storykeep_brand"
 # Any number of our own: upgrades take turns.
 LOCK = 5_700_003
 # The weekly rebuild has schemas of its own, and leaves nothing in them.
@@ -55,7 +57,7 @@ def make_database(admin: PostgresSettings, login: PostgresSettings) -> None:
 
 def make_roles(conn: psycopg.Connection, settings: Settings) -> None:
     """Make the roles that are not there, and the login of BI if it has a password."""
-    for role in (*ROLES, BI_ROLE):
+    for role in (*ROLES, BI_ROLE, BRAND_ROLE):
         if not role_exists(conn, role):
             conn.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     if settings.bi_password:
@@ -92,7 +94,7 @@ def make_schemas(conn: psycopg.Connection, database: str) -> None:
         _ensure_schema(conn, schema, "storykeep_owner")
     for schema in DBT_SCHEMAS:
         _ensure_schema(conn, schema, "storykeep_transform")
-    conn.execute("grant usage on schema marts to storykeep_bi")
+    conn.execute("grant usage on schema marts to storykeep_bi, storykeep_brand")
     conn.execute(
         "alter default privileges for role storykeep_transform in schema marts grant select on tables to storykeep_bi"
     )

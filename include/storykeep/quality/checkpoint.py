@@ -53,6 +53,8 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
     with writing(settings):
         checkpoint = _checkpoint(_context(settings), settings.warehouse, name, batches)
         outcome = checkpoint.run(run_id=RunIdentifier(run_name=as_of.strftime("%Y-%m-%dT%H-%M-%SZ")))
+    first_page = (settings.work_dir / "data_docs" / "index.html").absolute()
+    log.info("%s checkpoint: every expectation, with what was found: %s", name, first_page.as_uri())
     results = [(suite.suite_name, result) for suite in outcome.run_results.values() for result in suite.results]
     fatal = []
     for suite, result in results:
@@ -67,7 +69,7 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
         raise StorykeepError(
             "; ".join(sorted(fatal)),
             where=f"{name} checkpoint",
-            remedy=f"the marts are as they were; see {settings.work_dir / 'data_docs' / 'index.html'}",
+            remedy=f"the marts are as they were; see {first_page}",
         )
     return sum(bool(result.success) for _, result in results)
 
@@ -151,15 +153,19 @@ def _url(warehouse: PostgresSettings) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def claim(config: Any) -> str:
+    """What an expectation says, in words; of one without words of its own, what it is called."""
+    return str(config.description or f"{config.kwargs.get('column', 'table')} {config.type.removeprefix('expect_')}")
+
+
 def _describe(result: Any) -> str:
-    config = result.expectation_config
-    claim = config.description or f"{config.kwargs.get('column', 'table')} {config.type.removeprefix('expect_')}"
+    said = claim(result.expectation_config)
     if errors := list(_errors(result)):
-        return f"{claim}: could not be checked: {errors[0]}"
+        return f"{said}: could not be checked: {errors[0]}"
     samples = result.result.get("partial_unexpected_list") or result.result.get("details", {}).get("unexpected_rows")
     if not samples:
-        return f"{claim}: found {result.result.get('observed_value')}"
-    return f"{claim}: found {', '.join(map(str, samples[:SAMPLES]))}"
+        return f"{said}: found {result.result.get('observed_value')}"
+    return f"{said}: found {', '.join(map(str, samples[:SAMPLES]))}"
 
 
 def _errors(result: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The landing checkpoint: what dbt relies on, checked over the raw rows that no published build has seen yet.
 
-Replies land as they came. dbt leaves out what is no count in them, so that odd ones are told and stop no build.
+Replies land as they came. A row that is not as agreed goes into quarantine and stops nothing; a table most of whose
+new rows are so has changed its shape, and stops the build.
 """
 
 import logging
@@ -12,160 +13,113 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from storykeep.causes import Cause
-from storykeep.quality import watermarks
+from storykeep.quality import quarantine, volume, watermarks
 from storykeep.quality.checkpoint import Batch, never, run
+from storykeep.quality.landed import newest
+from storykeep.quality.rules import RULES, any_broken
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
 
-CONTENT = ("media", "media_insights", "account_profiles", "account_insights", "audience")
-TABLES = ("story_listings", "stories", "story_insights", "media_files", "manual_entries", *CONTENT)
-# No landing id is higher.
-EVERY = 2**63 - 1
+TABLES = tuple(RULES)
+# As many bad rows, and more than half of all, are no bad rows any more.
+FEWEST_TO_STOP = 10
+# How what is not known is told of the replies of each table.
+DRIFT = {
+    "stories": "stories",
+    "media": "posts",
+    **dict.fromkeys(("story_insights", "media_insights", "account_insights", "audience"), "insights"),
+}
 
 
 @dataclass(frozen=True)
 class Landed:
-    """What was checked: how many rows, and the landing id of the last one by raw table."""
+    """What was checked: how many rows, how many are new in quarantine, and up to which landing id by raw table."""
 
     rows: int
+    quarantined: int
     watermarks: dict[str, int]
 
 
 @dataclass(frozen=True)
 class _New:
-    """The rows of one raw table with landing ids after `after` and up to `last`."""
+    """The rows of one raw table with landing ids after `after` and up to `until`."""
 
     table: str
     after: int
-    last: int
+    until: int
     rows: int
+    since: datetime
 
     @property
     def query(self) -> str:
-        span = f"landing_id > {self.after} and landing_id <= {self.last}"
+        span = f"landing_id > {self.after} and landing_id <= {self.until}"
         return f"select * from raw.{self.table} where {span}"  # noqa: S608 (a name and numbers of ours)
 
 
 def check_landing(settings: Settings, as_of: datetime, landed_until: Mapping[str, int] | None = None) -> Landed:
-    """Check the raw rows that landed since the last published build.
+    """Check the raw rows that landed since the last published build, and put the bad ones aside.
 
-    `landed_until` leaves out the rows with higher landing ids, by table, as the build does. The watermarks move only
-    when the marts are published, so that rows which failed are checked again. Raises StorykeepError naming the failed
-    expectations with their tables and samples.
+    `landed_until` leaves out the rows with higher landing ids, by table; without it, they are all that have landed now.
+    The build is to look no further: `watermarks` says so. These move when the marts are published, so that rows of a
+    build that failed are checked again. Raises StorykeepError naming the failed expectations with their tables.
     """
     with connect(settings.warehouse, "storykeep_transform") as conn:
         checked = watermarks.read(conn)
-        until = landed_until or dict.fromkeys(TABLES, EVERY)
-        new = [part for table in TABLES if (part := _new(conn, table, checked.get(table, 0), until[table])).rows]
+        reached = landed_until or newest(conn)
+        until = {table: reached[table] for table in TABLES}
+        found = [_new(conn, table, checked.get(table, 0), until[table]) for table in TABLES]
+    new = [part for part in found if part]
     if not new:
         log.info("landing checkpoint: nothing has landed since the last build")
-        return Landed(0, {})
-    expected = expectations()
-    batches = [Batch(f"raw.{part.table}", part.query, expected[part.table]) for part in new]
+        return Landed(0, 0, until)
+    batches = [Batch(f"raw.{part.table}", part.query, expectations(part.table, part.since)) for part in new]
     met = run(settings, "landing", batches, as_of)
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        aside = quarantine.put_aside(conn, {part.table: (part.after, part.until) for part in new}, as_of)
     rows = sum(part.rows for part in new)
-    log.info("landing checkpoint: %d new rows met %d expectations", rows, met)
-    return Landed(rows, {part.table: part.last for part in new})
+    log.info("landing checkpoint: %d new rows met %d expectations, %d are put aside", rows, met, aside)
+    return Landed(rows, aside, until)
 
 
-def _new(conn: psycopg.Connection, table: str, after: int, until: int) -> _New:
-    query = "select coalesce(max(landing_id), 0), count(*) from raw.{} where landing_id > %s and landing_id <= %s"
-    row = conn.execute(sql.SQL(query).format(sql.Identifier(table)), [after, until]).fetchone()
-    last, rows = row or (0, 0)
-    return _New(table, after, last, rows)
+def _new(conn: psycopg.Connection, table: str, after: int, until: int) -> _New | None:
+    query = "select count(*), min(captured_at) from raw.{} where landing_id > %s and landing_id <= %s"
+    ((rows, since),) = conn.execute(sql.SQL(query).format(sql.Identifier(table)), [after, until]).fetchall()
+    return _New(table, after, until, rows, since) if rows else None
 
 
-def expectations() -> dict[str, list[Any]]:
-    """What is expected of new rows, by raw table."""
-    import great_expectations.expectations as gxe
-
-    return {
-        "story_listings": [
-            _known_account(),
+def expectations(table: str, since: datetime) -> list[Any]:
+    """What is expected of the new rows of a raw table, of which the first was captured at `since`."""
+    broken = any_broken(RULES[table])
+    return [
+        *(
             never(
-                "a failed listing says why, in a known word",
-                "select account_id, captured_at, cause from {batch}"  # noqa: S608 (GX puts its own subquery in)
-                f" where status = 'failed' and (cause is null or cause not in {tuple(map(str, Cause))})",
-            ),
-            never(
-                "a good listing names its stories",
-                "select account_id, captured_at from {batch}"
-                " where status = 'ok' and (payload is null or jsonb_typeof(payload) <> 'object')",
-            ),
-        ],
-        "stories": [
-            _known_account(),
-            gxe.ExpectColumnValuesToMatchRegex(column="story_id", regex="^[0-9]+$"),
-            never(
-                "a story node says which story it is",
-                "select story_id, payload ->> 'id' as told from {batch}"
-                " where payload ->> 'id' is distinct from story_id",
-            ),
-            never(
-                "a story node says when it was posted",
-                "select story_id, payload ->> 'timestamp' as told from {batch}"
-                " where pg_input_is_valid(payload ->> 'timestamp', 'timestamptz') is not true",
-            ),
-            _no_secret(),
-        ],
-        "story_insights": [
-            _known_account(),
-            never(
-                "a good reply is a list of metrics with names",
-                "select story_id, metric_group, captured_at from {batch} where status = 'ok'"
-                " and (jsonb_typeof(payload -> 'data') is distinct from 'array'"
-                " or jsonb_path_exists(payload, '$.data[*] ? (!exists(@.name ? (@.type() == \"string\")))'))",
+                rule.claim,
+                f"select landing_id, account_id from {{batch}} where {rule.broken}",  # noqa: S608 (a rule of ours)
                 severity="warning",
-            ),
-            never(
-                "a count is a whole number, not negative",
-                "select story_id, metric_group, captured_at, jsonb_path_query_array(payload, '$.data[*].**.value')"
-                " as told from {batch} where status = 'ok' and jsonb_path_exists(payload,"
-                " '$.data[*].**.value ? (@.type() != \"number\" || @ < 0 || @.floor() != @)')",
-                severity="warning",
-            ),
-            _no_secret(),
-        ],
-        "media_files": [
-            _known_account(),
-            never(
-                "an archived file has bytes and the name of its hash",
-                "select story_id, kind, path, size_bytes from {batch} where status = 'archived'"
-                " and (size_bytes is null or size_bytes <= 0 or content_hash !~ '^[0-9a-f]+$'"
-                " or length(content_hash) <> 64 or path not like '%' || content_hash || '%')",
-            ),
-        ],
-        **{table: [_known_account()] for table in CONTENT},
-        "manual_entries": [
-            _known_account(),
-            never(
-                "a story that was entered says whose it is and when it was posted",
-                "select entry_id, version, kind, account_id from {batch}"
-                " where kind in ('story_capture', 'creator_upload') and not is_withdrawn"
-                " and (account_id is null or payload ->> 'posted_at' is null)",
-            ),
-            never(
-                "the moments of an entry are moments",
-                "select entry_id, version, payload ->> 'posted_at' as posted, payload ->> 'observed_at' as observed"
-                " from {batch} where pg_input_is_valid(payload ->> 'posted_at', 'timestamptz') is false"
-                " or pg_input_is_valid(payload ->> 'observed_at', 'timestamptz') is false",
-            ),
-        ],
-    }
+            )
+            for rule in RULES[table]
+        ),
+        never(
+            "most new rows are as agreed",
+            f"select bad, total from (select count(*) filter (where {broken}) as bad, count(*) as total"  # noqa: S608 (rules of ours)
+            f" from {{batch}}) as counted where bad >= {FEWEST_TO_STOP} and bad * 2 > total",
+        ),
+        *volume.expectations(table, since),
+        *_drift(table),
+    ]
 
 
-def _known_account() -> Any:
-    return never(
-        "every row belongs to a known account",
-        "select account_id from {batch} where account_id not in (select account_id from app.accounts)",
-    )
-
-
-def _no_secret() -> Any:
-    return never(
-        "no secret of Meta's is kept",
-        """select story_id from {batch} where payload::text ~ '"(access_token|appsecret_proof|client_secret)"'""",
-    )
+def _drift(table: str) -> list[Any]:
+    """Capture tells once of what it does not know in replies: here it stands beside the rows that brought it."""
+    if table not in DRIFT:
+        return []
+    return [
+        never(
+            "the API says nothing that is not known",
+            "select what from app.schema_notices"  # noqa: S608 (a word of ours)
+            f" where starts_with(what, '{DRIFT[table]}: ') and run_id in (select run_id from {{batch}})",
+            severity="warning",
+        )
+    ]

@@ -11,6 +11,9 @@ from rich.console import Console
 from storykeep.report.figures import NONE, Count, bare_count, interactions, percent, span, story_count
 from storykeep.report.screen import label, number, show, words
 
+# What is said of a story that no listing showed, by its provenance.
+BY_HAND = {"manual_capture": "captured", "creator_upload": "uploaded"}
+
 
 @dataclass(frozen=True)
 class CreatorContent:
@@ -30,7 +33,7 @@ class CreatorContent:
 
 @dataclass(frozen=True)
 class StoryContent:
-    """One story of a campaign and why it counts."""
+    """One story of a campaign, where it comes from and why it counts."""
 
     story_id: str
     username: str
@@ -43,6 +46,7 @@ class StoryContent:
     total_interactions_withheld: bool
     finality: str
     matched_by: str
+    provenance: str = "api"
 
 
 def campaign_creators(conn: psycopg.Connection, campaign_id: str) -> tuple[CreatorContent, ...]:
@@ -64,10 +68,10 @@ def campaign_creators(conn: psycopg.Connection, campaign_id: str) -> tuple[Creat
                     sum(stories.total_interactions)::bigint as total_interactions,
                     avg(stories.is_final::integer)
                         filter (where stories.finality <> 'live') as share_final
-                from marts.fct_campaign_content as content
-                join marts.fct_stories as stories using (story_id)
-                join marts.dim_accounts as accounts on stories.account_id = accounts.account_id
-                join marts.dim_creators as creators using (creator_id)
+                from fct_campaign_content as content
+                join fct_stories as stories using (story_id)
+                join dim_accounts as accounts on stories.account_id = accounts.account_id
+                join dim_creators as creators using (creator_id)
                 where content.campaign_id = %s
                 group by creators.name, accounts.account_id, accounts.username
                 order by views desc nulls last, accounts.username
@@ -94,9 +98,10 @@ def campaign_stories(conn: psycopg.Connection, campaign_id: str) -> tuple[StoryC
                     stories.total_interactions,
                     stories.total_interactions_withheld,
                     stories.finality,
-                    content.matched_by
-                from marts.fct_campaign_content as content
-                join marts.fct_stories as stories using (story_id)
+                    content.matched_by,
+                    stories.provenance
+                from fct_campaign_content as content
+                join fct_stories as stories using (story_id)
                 where content.campaign_id = %s
                 order by stories.posted_at, story_id
                 """,
@@ -156,11 +161,16 @@ def show_stories(console: Console, stories: tuple[StoryContent, ...]) -> None:
                 story_count(row.views, row.views_withheld),
                 bare_count(row.reach, row.reach_withheld),
                 bare_count(row.total_interactions, row.total_interactions_withheld),
-                row.finality,
+                "\n".join(filter(None, (row.finality, BY_HAND.get(row.provenance)))),
                 row.matched_by,
             )
             for row in stories
         ],
         "0-4: withheld by the API. Counts by participant: the campaign has no rules.",
         "Counts by manual: a person put it into the campaign.",
+        *(["Captured, uploaded: people entered it by hand, no listing showed it."] if _any_by_hand(stories) else []),
     )
+
+
+def _any_by_hand(stories: tuple[StoryContent, ...]) -> bool:
+    return any(row.provenance in BY_HAND for row in stories)

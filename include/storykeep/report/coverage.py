@@ -71,7 +71,7 @@ class Attention:
 def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
     """The last days of coverage, of all accounts or of those with stories in a campaign."""
     first_day, last_day = conn.execute(
-        "select max(date) - %s, max(date) from marts.fct_capture_coverage", [DAYS - 1]
+        "select max(date) - %s, max(date) from fct_capture_coverage", [DAYS - 1]
     ).fetchone() or (None, None)
     with conn.cursor(row_factory=class_row(AccountCoverage)) as cursor:
         accounts = cursor.execute(
@@ -85,7 +85,7 @@ def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
                 sum(days.stories_seen) as stories_seen,
                 (
                     select percentile_cont(0.95) within group (order by detection_minutes) * interval '1 minute'
-                    from marts.fct_stories as stories
+                    from fct_stories as stories
                     where stories.account_id = accounts.account_id and stories.posted_at >= {_FIRST_MOMENT}
                 ) as seen_within,
                 coalesce(
@@ -93,8 +93,8 @@ def coverage(conn: psycopg.Connection, campaign_id: str | None) -> Coverage:
                         filter (where days.gap_cause is not null),
                     '{{}}'
                 ) as gap_causes
-            from marts.fct_capture_coverage as days
-            join marts.dim_accounts as accounts using (account_id)
+            from fct_capture_coverage as days
+            join dim_accounts as accounts using (account_id)
             where days.date >= %(first_day)s and {_OF_CAMPAIGN}
             group by accounts.account_id, accounts.username
             having not bool_and(days.gap_cause is not distinct from 'not_tracked')
@@ -116,7 +116,7 @@ def _unseen(conn: psycopg.Connection, campaign_id: str | None, first_day: date |
                         *,
                         unseen_from is not distinct from lag(unseen_to) over by_day
                         and gap_cause = lag(gap_cause) over by_day as goes_on
-                    from marts.fct_capture_coverage
+                    from fct_capture_coverage
                     where unseen_from is not null and gap_cause <> 'not_tracked'
                     window by_day as (partition by account_id order by date)
                 ),
@@ -127,7 +127,7 @@ def _unseen(conn: psycopg.Connection, campaign_id: str | None, first_day: date |
                 )
                 select username, min(unseen_from) as since, max(unseen_to) as until, gap_cause as cause
                 from parts
-                join marts.dim_accounts as accounts using (account_id)
+                join dim_accounts as accounts using (account_id)
                 where {_OF_CAMPAIGN}
                 group by account_id, username, gap_cause, stretch
                 having max(unseen_to) > {_FIRST_MOMENT}
@@ -154,7 +154,7 @@ def attention(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Attent
                     end as days_left,
                     owner,
                     next_step
-                from marts.dim_accounts as accounts
+                from dim_accounts as accounts
                 where status not in ('connected', 'disconnected', 'purged') and {_OF_CAMPAIGN}
                 order by status = 'not_tracked', status, username
                 """,  # noqa: S608 (the part put in is a constant of this file)
@@ -168,8 +168,8 @@ _OF_CAMPAIGN = """(
     %(campaign)s::text is null
     or accounts.account_id in (
         select stories.account_id
-        from marts.fct_campaign_content as content
-        join marts.fct_stories as stories using (story_id)
+        from fct_campaign_content as content
+        join fct_stories as stories using (story_id)
         where content.campaign_id = %(campaign)s
     )
 )"""

@@ -16,14 +16,14 @@ MEANINGS = {
     "manual": "typed in by a person",
     "masked": "fewer than 5 viewers: withheld by the API",
     "late": "last read earlier than that",
-    "missing": "never read, or withheld too early to tell",
+    "missing": "never read nor entered, or withheld too early to tell",
     "live": "still running",
 }
 
 
 @dataclass(frozen=True)
 class FinalityClass:
-    """The stories of one class and their views.
+    """The stories of one class and their views; `by_hand` are those that no listing showed and people entered.
 
     `undercount` are the views that they had after their last readings, estimated; the bounds are the sums of those of
     each story.
@@ -37,6 +37,7 @@ class FinalityClass:
     undercount: int | None = None
     undercount_low: int | None = None
     undercount_high: int | None = None
+    by_hand: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def finality_classes(conn: psycopg.Connection, campaign_id: str | None) -> tuple
                 count(*) filter (where views is null and not views_withheld) as stories_unknown,
                 round(sum(estimated_undercount))::bigint as undercount,
                 sum(estimated_undercount_low)::bigint as undercount_low,
-                sum(estimated_undercount_high)::bigint as undercount_high
-            from marts.fct_stories
+                sum(estimated_undercount_high)::bigint as undercount_high,
+                count(*) filter (where provenance in ('manual_capture', 'creator_upload')) as by_hand
+            from fct_stories
             where {_OF_CAMPAIGN}
             group by finality
             """,  # noqa: S608 (the part put in is a constant of this file)
@@ -78,7 +80,7 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
             cursor.execute(
                 f"""
                 select loss_cause as cause, count(*) as stories
-                from marts.fct_stories
+                from fct_stories
                 where loss_cause is not null and {_OF_CAMPAIGN}
                 group by loss_cause
                 order by stories desc, cause
@@ -90,13 +92,14 @@ def losses(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Loss, ...
 
 _OF_CAMPAIGN = """(
     %(campaign)s::text is null
-    or story_id in (select story_id from marts.fct_campaign_content where campaign_id = %(campaign)s)
+    or story_id in (select story_id from fct_campaign_content where campaign_id = %(campaign)s)
 )"""
 
 
 def show_finality(console: Console, classes: tuple[FinalityClass, ...], lost: tuple[Loss, ...]) -> None:
     """Print the classes, and why stories were not read to their end; the shares are of the stories that have ended."""
     ended = sum(row.stories for row in classes if row.finality != "live")
+    by_hand = sum(row.by_hand for row in classes)
     show(
         console,
         "Stories by finality",
@@ -112,6 +115,7 @@ def show_finality(console: Console, classes: tuple[FinalityClass, ...], lost: tu
             for row in classes
         ],
         f"Shares are of the {counted(ended, 'story', 'stories')} that ended. All but late and missing are final.",
+        *([f"Entered by hand, shown by no listing: {counted(by_hand, 'story', 'stories')}."] if by_hand else []),
         *(
             f"Later views of {row.finality} stories: about {whole(row.undercount)}"
             f" ({span(row.undercount_low, row.undercount_high)}), not added."

@@ -66,7 +66,8 @@ class BlockedPool:
 class Status:
     """How things stand at `now`. A good tick is one that finished, whatever single accounts made of it.
 
-    `resting` counts the accounts that are not captured automatically, by mode.
+    `resting` counts the accounts that are not captured automatically, by mode, and `quarantined` the raw rows that the
+    marts are built without, by table.
     """
 
     now: datetime
@@ -84,6 +85,7 @@ class Status:
     skews: tuple[str, ...] = ()
     spool: Waiting = NOTHING
     snoozes: tuple[Snooze, ...] = ()
+    quarantined: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_healthy(self) -> bool:
@@ -115,6 +117,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta, spoo
             skews=_skews(conn),
             spool=spool,
             snoozes=tuple(snoozed(conn, now).values()),
+            quarantined=_quarantined(conn),
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise StorykeepError(
@@ -225,6 +228,14 @@ def _skews(conn: psycopg.Connection) -> tuple[str, ...]:
     return tuple(skew.told(flavour, ahead_by) for flavour, ahead_by in rows)
 
 
+def _quarantined(conn: psycopg.Connection) -> dict[str, int]:
+    return dict(
+        conn.execute(
+            "select table_name, count(*) from app.quarantine where released_at is null group by 1 order by 2 desc, 1"
+        ).fetchall()
+    )
+
+
 def render_status(status: Status, console: Console) -> None:
     """Print the screen; when it is unhealthy, with the reason and what to do."""
     screen = Table.grid(Column(style="bold", no_wrap=True), Column(), padding=(0, 2, 0, 0))
@@ -256,6 +267,9 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
         more = len(status.snoozes) - MOST_ROWS
         yield "snoozed alerts", asleep + (f" and {more:,} more" if more > 0 else "")
     yield "last build", _run(status.last_build, status.now)
+    if status.quarantined:
+        rows = ", ".join(f"{count:,} of raw.{table}" for table, count in status.quarantined.items())
+        yield "quarantine", f"{rows}; see: storykeep quarantine list"
     yield "blocked pools", f"{blocked}{more_blocked}" or "none"
     if status.spool.files or status.spool.damaged:
         yield "spool", _spool(status.spool, status.now)

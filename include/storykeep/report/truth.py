@@ -74,7 +74,7 @@ def kept_against_truth(conn: psycopg.Connection, truth: Sequence[Mapping[str, An
     final numbers cannot be there yet. Raises StorykeepError when the marts are not built yet.
     """
     with built_marts(conn):
-        rows = conn.execute("select story_id, views, finality from marts.fct_stories").fetchall()
+        rows = conn.execute("select story_id, views, finality from fct_stories").fetchall()
     kept: dict[str, int | None] = {story_id: views for story_id, views, _ in rows}
     live = {story_id for story_id, _, finality in rows if finality == "live"}
     ended = [

@@ -42,11 +42,13 @@ def build_in_turn(
     """Do the same with a turn that is had already, of no rows beyond the landing ids `landed_until` when given."""
     with _written_down(settings, as_of) as run:
         landed = _timed("landing checkpoint", lambda: check_landing(settings, as_of, landed_until))
-        built = _timed("dbt build", lambda: dbt.build(settings, as_of, landed_until))
+        # No row that was not checked: what lands meanwhile is for the next build.
+        built = _timed("dbt build", lambda: dbt.build(settings, as_of, landed.watermarks))
         _timed("source freshness", lambda: dbt.warn_of_old_sources(settings, as_of))
         _timed("release checkpoint", lambda: check_release(settings, as_of))
         changed = _timed("publish", lambda: publish_in_turn(conn, as_of, landed.watermarks))
         run.counts["new raw rows"] = landed.rows
+        run.counts["rows quarantined"] = landed.quarantined
         run.counts["models and tests"] = sum(built.values())
         run.counts["warnings"] = built.get("warn", 0)
         run.counts["mart rows changed"] = sum(changed.values())

@@ -11,48 +11,52 @@ from pathlib import Path
 from typing import Any
 
 from storykeep.errors import StorykeepError
-from storykeep.quality import approval
+from storykeep.quality import approval, landed
 from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
-from storykeep.transform import last_build
+from storykeep.transform import last_build, publications
+from storykeep.warehouse import connect
 
 log = logging.getLogger(__name__)
 
 BAD = ("error", "fail", "runtime error")
 MODELS = ("model", "seed")
 # Variables that only a run looks at. dbt reads the whole project again when another one is told, which takes seconds.
-NOT_PARSED = ("as_of", "project", "landed_until")
+NOT_PARSED = ("as_of", "project", "landed_until", "known_at")
 
 
 def build(settings: Settings, as_of: datetime, landed_until: Mapping[str, int] | None = None) -> dict[str, int]:
     """Build every model into its schema, the marts into `build`, and run every data test.
 
     It goes on from the last build that ended well if it can, and otherwise makes every table anew. What was approved
-    for publication is so no longer. `landed_until` leaves out the raw rows with higher landing ids, by table. Returns
-    how many nodes ended in which state. Raises StorykeepError naming each failed model and test.
+    for publication is so no longer. Raw rows with higher landing ids than `landed_until`, by table, are left out: those
+    that land from now on. Returns how many nodes ended in which state. Raises StorykeepError naming each failed model
+    and test.
     """
     approval.withdraw(settings)
     project = last_build.fingerprint(settings.dbt_dir, _kept(settings))
+    with connect(settings.warehouse, "storykeep_transform") as conn:
+        landed_until = landed_until or landed.newest(conn)
+        publications.begin(conn, as_of, project, _variables(settings), landed_until)
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not last_build.can_go_on(settings, as_of, project):
         log.info("dbt: full refresh")
         command.append("--full-refresh")
-    states = _run(settings, as_of, command, project=project, **_bounds(landed_until))
+    states = _run(settings, as_of, command, project=project, landed_until=landed_until)
     last_build.keep(settings)
     return states
 
 
-def rebuild(settings: Settings, as_of: datetime, landed_until: Mapping[str, int], suffix: str) -> dict[str, int]:
+def rebuild(
+    settings: Settings, as_of: datetime, landed_until: Mapping[str, int], suffix: str, **variables: str
+) -> dict[str, int]:
     """Build every model anew into schemas whose names end in `suffix`, and test nothing.
 
-    Of the standing build nothing is touched. Raises StorykeepError naming each failed model.
+    Of the standing build nothing is touched. `variables` are of the project, and go before the settings'. Raises
+    StorykeepError naming each failed model.
     """
     command = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--full-refresh"]
-    return _run(settings, as_of, command, schema_suffix=suffix, **_bounds(landed_until))
-
-
-def _bounds(landed_until: Mapping[str, int] | None) -> dict[str, Mapping[str, int]]:
-    return {"landed_until": landed_until} if landed_until else {}
+    return _run(settings, as_of, command, schema_suffix=suffix, landed_until=landed_until, **variables)
 
 
 def unit_test(settings: Settings, as_of: datetime) -> dict[str, int]:
@@ -83,8 +87,7 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
     with writing(settings), _environment(settings):
         told = {
             "as_of": as_of.isoformat(),
-            "keep": _kept(settings),
-            "list_every_seconds": f"{settings.list_every.total_seconds():.0f}",
+            **_variables(settings),
             **variables,
         }
         manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
@@ -109,6 +112,11 @@ def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, 
     if outcome.exception is not None:
         raise _failure(settings, command[0], [str(outcome.exception)])
     return outcome.result
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """The settings that make the rows of the marts what they are."""
+    return {"keep": _kept(settings), "list_every_seconds": f"{settings.list_every.total_seconds():.0f}"}
 
 
 def _kept(settings: Settings) -> str:

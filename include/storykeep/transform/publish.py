@@ -1,7 +1,7 @@
 """Brings the tables that BI reads to the rows that dbt has just built, in one transaction.
 
 The standing tables of `marts` are never replaced: grants and row policies stay on them, and a reader sees the
-rows before or the rows after, never a mixture.
+rows before or the rows after, never a mixture. Nobody sees a new one before its policies are on it.
 """
 
 import logging
@@ -16,6 +16,7 @@ from storykeep.errors import StorykeepError
 from storykeep.quality import approval, watermarks
 from storykeep.quality.changes import LARGE, Changes
 from storykeep.settings import Settings
+from storykeep.transform import policies, publications
 from storykeep.transform.tables import Table, compose, loosen, read_table, tighten
 from storykeep.transform.turn import turn
 
@@ -44,8 +45,10 @@ def publish_in_turn(conn: psycopg.Connection, as_of: datetime, landed: Mapping[s
         conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{LOCK_SECONDS}s")))
         approval.require(conn, as_of)
         changed = {name: _publish_table(conn, name) for name in _built(conn)}
+        policies.ensure(conn)
         watermarks.move(conn, landed)
         _note(conn, as_of)
+        publications.note(conn, as_of, changed=any(changed.values()))
     for name, rows in changed.items():
         log.info("publish: %s: %d rows changed", name, rows)
     return changed
@@ -108,7 +111,10 @@ def _publish_changes(conn: psycopg.Connection, built: Table, changes: Changes) -
 
 def _bring(conn: psycopg.Connection, built: Table, among: sql.Composable) -> int:
     """Give the standing table the shape of the built one, and its rows `among` it; returns how many changed."""
-    loosen(conn, read_table(conn, "marts", built.name), built)
+    standing = read_table(conn, "marts", built.name)
+    if any(name not in built.columns or built.columns[name].type != one.type for name, one in standing.columns.items()):
+        policies.lift(conn, built.name)  # Postgres changes no column that a policy looks at
+    loosen(conn, standing, built)
     rows = _bring_rows(conn, built, among)
     tighten(conn, read_table(conn, "marts", built.name), built)
     return rows

@@ -1,9 +1,9 @@
-"""Proves the incremental marts: everything is built once more from raw, beside them, and has to come to the same rows.
+"""Builds everything once more from raw, beside the marts: as it is now, to prove them, or as it was known earlier.
 
-Three things keep the two builds comparable while capture goes on. The turn: nobody else builds or publishes meanwhile.
-One moment for both, `as_of`, and one bound of landing ids: what lands meanwhile is in neither. And a second look where
-they differ: what people and connections are has no moment in schema app, so that the standing marts are brought up to
-date before they are blamed.
+As it is now, it has to come to the rows of the incremental marts. Three things keep the two builds comparable while
+capture goes on. The turn: nobody else builds or publishes meanwhile. One moment for both, `as_of`, and one bound of
+landing ids: what lands meanwhile is in neither. And a second look where they differ: what people and connections are
+has no moment in schema app, so that the standing marts are brought up to date before they are blamed.
 """
 
 import logging
@@ -15,17 +15,19 @@ import psycopg
 from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.quality.landing import TABLES
+from storykeep.quality import landed
 from storykeep.settings import Settings
-from storykeep.transform import dbt
+from storykeep.transform import dbt, publications
 from storykeep.transform.build import build_in_turn
 from storykeep.transform.differences import differences
+from storykeep.transform.publications import Publication
 from storykeep.transform.tables import compose
 from storykeep.transform.turn import turn
 
 log = logging.getLogger(__name__)
 
 SUFFIX = "_check"
+BUILT = f"build{SUFFIX}"
 SCHEMAS = tuple(f"{schema}{SUFFIX}" for schema in ("staging", "intermediate", "build"))
 
 
@@ -35,7 +37,7 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
     Raises StorykeepError naming each mart that differs with keys, and whatever a build raises.
     """
     with turn(settings) as conn:
-        landed_until = _landed_until(conn)
+        landed_until = landed.newest(conn)
         build_in_turn(conn, settings, as_of, landed_until)
         with _scratch(conn):
             dbt.rebuild(settings, as_of, landed_until, SUFFIX)
@@ -56,28 +58,28 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
     return {"marts compared": len(marts), "mart rows compared": rows}
 
 
+@contextmanager
+def as_known_at(settings: Settings, moment: datetime) -> Iterator[tuple[psycopg.Connection, Publication]]:
+    """Build the marts that were there at `moment` into schema `build_check`, where they are until the block ends.
+
+    Builds wait meanwhile, and what is published stays. Raises StorykeepError when nothing was published by then.
+    """
+    with turn(settings) as conn:
+        found = publications.last_before(conn, moment)
+        with _scratch(conn):
+            known = {"known_at": found.known_at.isoformat(), **found.variables}
+            dbt.rebuild(settings, found.as_of, found.landed, SUFFIX, **known)
+            yield conn, found
+
+
 def _compare(conn: psycopg.Connection, marts: list[str]) -> list[str]:
-    return [told for mart in marts if (told := differences(conn, mart, f"build{SUFFIX}"))]
-
-
-def _landed_until(conn: psycopg.Connection) -> dict[str, int]:
-    """The newest landing id of each raw table: landing transactions take turns, so no lower one is still to come."""
-    newest = {table: _newest(conn, table) for table in TABLES}
-    # A late row of an old day may have landed after all that retention left standing.
-    newest["story_insights"] = max(newest["story_insights"], _newest(conn, "story_insights_kept"))
-    return newest
-
-
-def _newest(conn: psycopg.Connection, table: str) -> int:
-    query = compose("select coalesce(max(landing_id), 0) from raw.{table}", table=table)
-    ((landing_id,),) = conn.execute(query).fetchall()
-    return int(landing_id)
+    return [told for mart in marts if (told := differences(conn, mart, BUILT))]
 
 
 def _built(conn: psycopg.Connection) -> list[str]:
     rows = conn.execute(
         "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r' order by relname",
-        [f"build{SUFFIX}"],
+        [BUILT],
     )
     return [name for (name,) in rows]
 

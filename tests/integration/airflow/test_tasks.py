@@ -119,7 +119,7 @@ def test_what_a_later_build_took_over_is_left_to_it(
     with connect(warehouse.warehouse, "storykeep_transform") as transform:
         transform.execute("create table intermediate.last_build (reached_at timestamptz)")
         transform.execute("insert into intermediate.last_build values (%s)", [AS_OF])
-    calls = [("dbt_build", ()), ("check_release", ()), ("publish", ({},))]
+    calls = [("dbt_build", ({},)), ("check_release", ()), ("publish", ({},))]
     # Neither is the build itself, nor one that somebody made of a moment to come.
     for as_of, now in ((AS_OF, AS_OF), (BEFORE, BEFORE)):
         monkeypatch.setattr(tasks, "system_clock", fixed_clock(parse_time(now)))
@@ -165,7 +165,7 @@ def test_the_daily_steps_write_themselves_down(tasks: Any, conn: psycopg.Connect
 @pytest.mark.parametrize(
     ("task", "arguments", "work"),
     [
-        ("dbt_build", (AS_OF,), "storykeep.transform.dbt.build"),
+        ("dbt_build", (AS_OF, {}), "storykeep.transform.dbt.build"),
         ("check_release", (AS_OF,), "storykeep.quality.release.check_release"),
         ("publish", (AS_OF, {}), "storykeep.transform.publish.publish_in_turn"),
     ],
@@ -190,3 +190,28 @@ def test_nobody_else_builds_while_a_task_does(
     getattr(tasks, task)(*arguments)
     assert had_by_others == [True]
     assert conn.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,)
+
+
+def test_each_shard_of_the_content_writes_its_run_down_and_the_summary_is_content(
+    tasks: Any, conn: psycopg.Connection
+) -> None:
+    assert [tasks.sync_shard(shard) for shard in (0, 1)] == [{}, {}]
+    written = conn.execute("select run_id, kind, status from app.runs order by 1").fetchall()
+    assert written == [(f"{RUN_ID}/content-{shard}", "content", "ok") for shard in (0, 1)]
+    tasks.summarise_content()
+
+
+def test_the_summary_of_the_content_names_who_was_not_read_and_the_shards_that_are_missing(
+    tasks: Any, conn: psycopg.Connection
+) -> None:
+    with ledger(conn, "content", f"{RUN_ID}/content-0", system_clock):
+        pass
+    with ledger(conn, "capture", f"{RUN_ID}/capture-1", system_clock):
+        pass
+    with pytest.raises(StorykeepError, match=r"^content: 1 of 2 shards did not end well -> "):
+        tasks.summarise_content()
+    with ledger(conn, "content", f"{RUN_ID}/content-1", system_clock) as run:
+        run.causes["throttled"].add("ben")
+        run.causes["token"].add("ada")
+    with pytest.raises(StorykeepError, match=r"^not captured: throttled: @ben -> "):
+        tasks.summarise_content()

@@ -126,6 +126,21 @@ def test_finality_classes_keep_known_withheld_and_unknown_apart(bi: psycopg.Conn
 
 
 @pytest.mark.usefixtures("world")
+def test_stories_by_hand_are_counted_and_told_apart(insert_mart: Insert, bi: psycopg.Connection) -> None:
+    for story_id, finality, provenance in (
+        ("manual:1", "manual", "manual_capture"),
+        ("manual:2", "missing", "creator_upload"),
+        ("typed", "manual", "api"),
+    ):
+        insert_mart("fct_stories", story_id=story_id, finality=finality, provenance=provenance)
+    insert_mart("fct_campaign_content", campaign_id="glow", story_id="manual:2", matched_by="hashtag")
+    by_hand = {row.finality: (row.stories, row.by_hand) for row in gather(bi).finality if row.by_hand}
+    assert by_hand == {"manual": (2, 1), "missing": (2, 1)}
+    told = {story.story_id: story.provenance for story in gather(bi, "glow").stories}
+    assert told["manual:2"] == "creator_upload"
+
+
+@pytest.mark.usefixtures("world")
 def test_losses_are_counted_by_cause_of_all_stories_or_of_a_campaigns(
     insert_mart: Insert, bi: psycopg.Connection
 ) -> None:

@@ -111,9 +111,7 @@ def test_whoever_changes_a_standing_row_it_is_put_right(
     warehouse: Settings, conn: psycopg.Connection, compared: Callable[[], list[str]]
 ) -> None:
     publish(warehouse)
-    conn.execute("grant select, update, delete on marts.fct_story_readings to storykeep_ingest")
-    conn.execute("grant usage on schema marts to storykeep_ingest")
-    with connect(warehouse.warehouse, "storykeep_ingest") as other:
+    with connect(warehouse.warehouse_admin) as other:
         other.execute("update marts.fct_story_readings set views = 5 where story_id = '3' and read = 1")
         other.execute("delete from marts.fct_story_readings where story_id = '4'")
     assert publish(warehouse) == 2 + READINGS

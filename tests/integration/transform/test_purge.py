@@ -77,9 +77,12 @@ def settings(warehouse: Settings, conn: psycopg.Connection) -> Settings:
 def published(settings: Settings, as_of: datetime = AS_OF, matched: tuple[str, ...] = OF_CAMPAIGN) -> None:
     """Publish which stories are of a campaign, with every raw row taken in."""
     with connect(settings.warehouse, "storykeep_transform") as conn:
-        conn.execute("create table if not exists build.fct_campaign_content (story_id text primary key)")
+        conn.execute(
+            "create table if not exists build.fct_campaign_content"
+            " (campaign_id text default 'campaign', story_id text primary key)"
+        )
         conn.execute("delete from build.fct_campaign_content")
-        conn.execute("insert into build.fct_campaign_content select unnest(%s::text [])", [list(matched)])
+        conn.execute("insert into build.fct_campaign_content (story_id) select unnest(%s::text [])", [list(matched)])
         newest = conn.execute("select max(landing_id) from raw.stories").fetchone()
     approval.approve(settings, as_of)
     assert newest is not None

@@ -1,11 +1,11 @@
-"""Up to which landing id the weekly rebuild looks."""
+"""Up to which landing id a build looks."""
 
 import pytest
 from tests.dbt.world import at, fill, reading
 
 from storykeep.landing.retention import old_partitions, retire
+from storykeep.quality.landed import newest
 from storykeep.settings import Settings
-from storykeep.transform.rebuild import _landed_until
 from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
@@ -21,4 +21,4 @@ def test_it_takes_in_what_retention_kept_of_a_row_that_landed_last(warehouse: Se
         for partition in old_partitions(conn, at(14, 12), 3):
             retire(conn, partition)
         assert conn.execute("select max(landing_id) from raw.story_insights_kept").fetchone() == (last,)
-        assert _landed_until(conn)["story_insights"] == last
+        assert newest(conn)["story_insights"] == last

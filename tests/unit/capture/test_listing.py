@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from storykeep.capture.listing import _following, _story_clock
+from storykeep.capture.listing import _story_clock
+from storykeep.capture.nodes import following
 from storykeep.graph.errors import TransientError, UnreadableError
 from storykeep.landing.payload import UnlandableError
 
@@ -46,13 +47,13 @@ def test_a_node_without_a_usable_id_or_time_is_set_apart(node: Any) -> None:
 
 def test_a_page_that_was_too_much_is_followed_by_the_same_with_fewer_rows() -> None:
     too_much = TransientError("Please reduce the amount of data you're asking for", code=1)
-    following = _following(listing("a", error=too_much), too_much)
-    assert following is not None
-    assert following.params["limit"] == "25"
+    smaller = following(listing("a", error=too_much), too_much)
+    assert smaller is not None
+    assert smaller.params["limit"] == "25"
 
 
 @pytest.mark.parametrize("error", [TransientError("later", code=2), UnreadableError("no list")])
 def test_a_page_that_failed_otherwise_is_followed_by_none(error: Any) -> None:
     answer = listing("a", data=[{"id": "1"}])
     answer.body["paging"] = {"next": "https://graph.test/?after=A"}
-    assert _following(answer, error) is None
+    assert following(answer, error) is None

@@ -90,13 +90,13 @@ def test_what_was_removed_is_never_asked() -> None:
 
 def test_the_account_is_asked_in_calls_that_its_metrics_allow() -> None:
     groups = {group.name: group for group in ACCOUNT_GROUPS}
-    assert len(groups) == len(ACCOUNT_GROUPS) == 15
+    assert len(groups) == len(ACCOUNT_GROUPS) == 17
     assert groups["reach"] == AccountGroup("reach", ("reach",), "day", "time_series")
     assert groups["follower_count"].metric_type is None
     assert groups["follows_and_unfollows"].breakdown == "follow_type"
-    assert groups["follower_by_age_and_gender"].breakdown == "age,gender"
+    assert groups["follower_by_age"].breakdown == "age"
     timed = {name for name, group in groups.items() if group.timeframe}
-    assert timed == {f"engaged_audience_by_{by}" for by in ("age_and_gender", "city", "country")}
+    assert timed == {f"engaged_audience_by_{by}" for by in ("age", "gender", "country", "city")}
 
 
 def test_refused_metrics_are_left_out() -> None:

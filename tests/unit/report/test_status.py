@@ -116,6 +116,12 @@ def test_accounts_that_are_not_automatic_are_counted_by_mode() -> None:
     assert "2 manual, 1 paused" in printed(replace(STATUS, resting={Mode.PAUSED: 1, Mode.MANUAL: 2}))
 
 
+def test_rows_in_quarantine_are_counted_by_table() -> None:
+    assert "quarantine" not in printed(STATUS)
+    text = printed(replace(STATUS, quarantined={"stories": 1200, "media": 1}))
+    assert "1,200 of raw.stories, 1 of raw.media; see: storykeep quarantine list" in " ".join(text.split())
+
+
 def test_whose_alerts_are_snoozed_is_named_and_until_when() -> None:
     assert "snoozed" not in printed(STATUS)
     many = tuple(Snooze(f"acc_{one}", f"star{one}", NOW, NOW + timedelta(days=3), "ida") for one in range(12))

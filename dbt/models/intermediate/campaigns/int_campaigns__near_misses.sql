@@ -1,21 +1,25 @@
 with
 
+content as (
+
+    select * from {{ ref('int_campaigns__content_folded') }}
+
+),
+
 -- What would count if its caption had what the rules ask for, and nobody has put into the campaign or out of it.
 unmatched as (
 
     select
-        judged.campaign_id,
-        judged.content_id,
-        content.caption
-    from {{ ref('int_campaigns__judged') }} as judged
-    inner join {{ ref('int_campaigns__content_folded') }} as content on judged.content_id = content.content_id
+        campaign_id,
+        content_id
+    from {{ ref('int_campaigns__judged') }}
     where
-        judged.content_type = 'story'
-        and judged.untimely is null
-        and judged.is_taking_part
-        and judged.has_rules
-        and judged.rules_found is null
-        and judged.assigned is null
+        content_type = 'story'
+        and untimely is null
+        and is_taking_part
+        and has_rules
+        and rules_found is null
+        and assigned is null
 
 ),
 
@@ -26,14 +30,14 @@ rules as (
 
 ),
 
-written as (
+written as materialized (
 
     select distinct
-        unmatched.campaign_id,
-        unmatched.content_id,
+        content.content_id,
         words.word[1] as word
-    from unmatched
-    cross join lateral regexp_matches(unmatched.caption, '#\w+|(?<![\w.])@(?:[\w.]*\w)', 'g') as words (word)
+    from content
+    cross join lateral regexp_matches(content.caption, '#\w+|(?<![\w.])@(?:[\w.]*\w)', 'g') as words (word)
+    where content.content_id in (select unmatched.content_id from unmatched)
 
 ),
 
@@ -41,9 +45,10 @@ written as (
 words as (
 
     select distinct
-        campaign_id,
-        word
-    from written
+        unmatched.campaign_id,
+        written.word
+    from unmatched
+    inner join written on unmatched.content_id = written.content_id
 
 ),
 
@@ -63,7 +68,8 @@ alike as materialized (
 
 ),
 
-compared as (
+-- Once for the filter and the order below.
+compared as materialized (
 
     select
         campaign_id,
@@ -82,20 +88,31 @@ misspelt as (
     where letters_off <= letters_forgiven
     order by campaign_id asc, word asc, letters_off asc, rule asc
 
+),
+
+-- By the word first, which few share, and by the campaign then, which many do.
+suspects as materialized (
+
+    select
+        misspelt.*,
+        written.content_id
+    from misspelt
+    inner join written on misspelt.word = written.word
+
 )
 
 select
-    written.campaign_id,
-    written.content_id as story_id,
-    written.word as suspect,
-    misspelt.rule,
-    misspelt.letters_off,
+    suspects.campaign_id,
+    suspects.content_id as story_id,
+    suspects.word as suspect,
+    suspects.rule,
+    suspects.letters_off,
     'misspelt' as reason
-from written
-inner join misspelt
+from suspects
+inner join unmatched
     on
-        written.campaign_id = misspelt.campaign_id
-        and written.word = misspelt.word
+        suspects.campaign_id = unmatched.campaign_id
+        and suspects.content_id = unmatched.content_id
 union all
 select
     unmatched.campaign_id,
@@ -105,4 +122,5 @@ select
     null as letters_off,
     'no_caption' as reason
 from unmatched
-where unmatched.caption is null
+inner join content on unmatched.content_id = content.content_id
+where content.caption is null

@@ -32,5 +32,9 @@ inner join content on considered.content_id = content.content_id
 inner join rules
     on
         considered.campaign_id = rules.campaign_id
-        and (content.caption ~ rules.pattern or (rules.kind = 'link' and content.link ~ rules.pattern))
+        -- A pattern is dear: it is tried where its rule is written at all.
+        and (
+            (strpos(content.caption, rules.rule) > 0 and content.caption ~ rules.pattern)
+            or (rules.kind = 'link' and strpos(content.link, rules.rule) > 0 and content.link ~ rules.pattern)
+        )
 group by considered.campaign_id, considered.content_id

@@ -7,13 +7,17 @@
 
 -- From the sources, and not from staging, which hides what was captured after the moment of the build.
 {% for source_name, table in sources.items() %}
+    {% set let_in = released(table) %}
     select
         '{{ table }}' as table_name,
         landing_id,
         account_id,
         {{ 'story_id' if table in of_stories else 'null' }} as story_id,
-        captured_at
+        captured_at,
+        landing_id > {{ last_build(table, 0) }}::bigint as is_new
     from {{ source('instagram', source_name) }}
-    where landing_id > {{ last_build(table, 0) }}::bigint and {{ has_landed(table) }}
+    where
+        landing_id > {{ last_build(table, 0) }}::bigint and {{ has_landed(table) }}
+        {{ "or landing_id in (" ~ let_in | join(", ") ~ ")" if let_in }}
     {{ "union all" if not loop.last }}
 {% endfor %}

@@ -4,6 +4,8 @@
     on_schema_change='fail'
 ) }}
 
+-- depends_on: {{ ref('int_landing__rows_new') }}
+
 with
 
 snapshots as (

@@ -3,4 +3,4 @@ select
     name,
     time_zone,
     currency
-from {{ source('app', 'brands') }}
+from {{ as_known('brands') }} as brands

@@ -4,4 +4,4 @@ select
     valid_from,
     valid_to,
     fee
-from {{ source('app', 'campaign_participants') }}
+from {{ as_known('campaign_participants') }} as campaign_participants

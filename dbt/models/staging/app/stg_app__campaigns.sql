@@ -7,4 +7,4 @@ select
     cost,
     currency,
     scope
-from {{ source('app', 'campaigns') }}
+from {{ as_known('campaigns') }} as campaigns

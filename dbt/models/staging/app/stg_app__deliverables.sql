@@ -5,4 +5,4 @@ select
     kind,
     quantity,
     due_at
-from {{ source('app', 'deliverables') }}
+from {{ as_known('deliverables') }} as deliverables

@@ -2,4 +2,4 @@ select
     campaign_id,
     kind,
     value
-from {{ source('app', 'match_rules') }}
+from {{ as_known('match_rules') }} as match_rules

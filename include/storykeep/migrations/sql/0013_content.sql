@@ -8,8 +8,10 @@ create table app.content_clock (
     done_at timestamptz,
     primary key (account_id, subject)
 );
+comment on column app.content_clock.done_at is
+'when it was last answered in full; of account_insights the end of the last day up to which all were read';
 
--- When the numbers of a post were last read: young posts more often than old ones.
+-- When the numbers of a post were last read, that is, when the API last answered, whatever it answered.
 create table app.media_clock (
     media_id text primary key,
     account_id text not null references app.accounts,
@@ -17,6 +19,7 @@ create table app.media_clock (
     read_at timestamptz,
     is_refused boolean not null default false
 );
+comment on column app.media_clock.is_refused is 'the API will never give insights of this post';
 create index on app.media_clock (account_id);
 
 -- A feed post or reel; lands again only when its content changes. Its counts of likes and comments are no content.
@@ -114,3 +117,25 @@ grant select on
 to storykeep_transform;
 create trigger skip_purged before insert on app.content_clock for each row execute function app.skip_purged();
 create trigger skip_purged before insert on app.media_clock for each row execute function app.skip_purged();
+
+-- What is refused of an account's posts goes with the account, too.
+create or replace function raw.purge_account(doomed text) returns table (purged text, deleted bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform app.require_buried(doomed);
+    if exists (select from raw.media_files where account_id = doomed) then
+        raise exception 'the media files of account % are to be purged first', doomed;
+    end if;
+    delete from app.refused_metrics
+    where media_id in (
+        select story_id from app.story_clock where account_id = doomed
+        union
+        select story_id from raw.stories where account_id = doomed
+        union
+        select media_id from app.media_clock where account_id = doomed
+    );
+    get diagnostics deleted = row_count;
+    purged := 'app.refused_metrics';
+    return next;
+    return query select * from app.purge_rows(doomed, 'raw');
+end $$;

@@ -1,0 +1,1 @@
+"""Who may log in to read the marts of which brand."""
