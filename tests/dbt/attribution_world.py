@@ -97,8 +97,8 @@ def _posts(conn: psycopg.Connection) -> None:
     caption = {"caption": "All of it #aurora"}
     landed(conn, "media", at(11, 9), media_id="401", payload={"id": "401"} | node | caption)
     landed(conn, "media", at(11, 9), media_id="402", payload={"id": "402"} | node, content_hash="1" * 64)
-    data = [{"name": name, "values": [{"value": value}]} for name, value in (("views", 500), ("total_interactions", 30))]
-    landed(
-        conn, "media_insights", at(12, 9), media_id="401", metric_group="core", status="ok", payload={"data": data}
-    )
+    data = [
+        {"name": name, "values": [{"value": value}]} for name, value in (("views", 500), ("total_interactions", 30))
+    ]
+    landed(conn, "media_insights", at(12, 9), media_id="401", metric_group="core", status="ok", payload={"data": data})
     landed(conn, "account_profiles", at(12, 9), payload={"id": "1", "followers_count": 9000})
