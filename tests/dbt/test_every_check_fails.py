@@ -179,7 +179,7 @@ UPDATED = {
     "an alarm is of an account that is listened to and silent": (
         "fct_account_silences set is_alarm = true where account_id = 'acc-a'"
     ),
-    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those of the campaign's performance": (
         "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'"
