@@ -15,6 +15,7 @@ from psycopg import sql
 
 from storykeep.quality import quarantine, volume, watermarks
 from storykeep.quality.checkpoint import Batch, never, run
+from storykeep.quality.landed import newest
 from storykeep.quality.rules import RULES, any_broken
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
@@ -24,6 +25,12 @@ log = logging.getLogger(__name__)
 TABLES = tuple(RULES)
 # As many bad rows, and more than half of all, are no bad rows any more.
 FEWEST_TO_STOP = 10
+# How what is not known is told of the replies of each table.
+DRIFT = {
+    "stories": "stories",
+    "media": "posts",
+    **dict.fromkeys(("story_insights", "media_insights", "account_insights", "audience"), "insights"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ def check_landing(settings: Settings, as_of: datetime, landed_until: Mapping[str
     """
     with connect(settings.warehouse, "storykeep_transform") as conn:
         checked = watermarks.read(conn)
-        until = dict(landed_until or newest(conn))
+        reached = landed_until or newest(conn)
+        until = {table: reached[table] for table in TABLES}
         found = [_new(conn, table, checked.get(table, 0), until[table]) for table in TABLES]
     new = [part for part in found if part]
     if not new:
@@ -73,20 +81,6 @@ def check_landing(settings: Settings, as_of: datetime, landed_until: Mapping[str
     rows = sum(part.rows for part in new)
     log.info("landing checkpoint: %d new rows met %d expectations, %d are put aside", rows, met, aside)
     return Landed(rows, aside, until)
-
-
-def newest(conn: psycopg.Connection) -> dict[str, int]:
-    """The newest landing id of each raw table: landing transactions take turns, so no lower one is still to come."""
-    found = {table: _newest(conn, table) for table in TABLES}
-    # A late row of an old day may have landed after all that retention left standing.
-    found["story_insights"] = max(found["story_insights"], _newest(conn, "story_insights_kept"))
-    return found
-
-
-def _newest(conn: psycopg.Connection, table: str) -> int:
-    query = sql.SQL("select coalesce(max(landing_id), 0) from raw.{}").format(sql.Identifier(table))
-    ((landing_id,),) = conn.execute(query).fetchall()
-    return int(landing_id)
 
 
 def _new(conn: psycopg.Connection, table: str, after: int, until: int) -> _New | None:
@@ -119,14 +113,13 @@ def expectations(table: str, since: datetime) -> list[Any]:
 
 def _drift(table: str) -> list[Any]:
     """Capture tells once of what it does not know in replies: here it stands beside the rows that brought it."""
-    signs = {"stories": "stories", "story_insights": "insights"}.get(table)
-    if signs is None:
+    if table not in DRIFT:
         return []
     return [
         never(
             "the API says nothing that is not known",
             "select what from app.schema_notices"  # noqa: S608 (a word of ours)
-            f" where starts_with(what, '{signs}: ') and run_id in (select run_id from {{batch}})",
+            f" where starts_with(what, '{DRIFT[table]}: ') and run_id in (select run_id from {{batch}})",
             severity="warning",
         )
     ]

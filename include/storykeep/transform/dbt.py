@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from storykeep.errors import StorykeepError
-from storykeep.quality import approval
-from storykeep.quality.landing import newest
+from storykeep.quality import approval, landed
 from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
 from storykeep.transform import last_build, publications
@@ -37,7 +36,7 @@ def build(settings: Settings, as_of: datetime, landed_until: Mapping[str, int] |
     approval.withdraw(settings)
     project = last_build.fingerprint(settings.dbt_dir, _kept(settings))
     with connect(settings.warehouse, "storykeep_transform") as conn:
-        landed_until = landed_until or newest(conn)
+        landed_until = landed_until or landed.newest(conn)
         publications.begin(conn, as_of, project, _variables(settings), landed_until)
     command = ["build", "--exclude-resource-type", "unit_test"]
     if not last_build.can_go_on(settings, as_of, project):

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.quality.landing import newest
+from storykeep.quality import landed
 from storykeep.settings import Settings
 from storykeep.transform import dbt, publications
 from storykeep.transform.build import build_in_turn
@@ -37,7 +37,7 @@ def check_rebuild(settings: Settings, as_of: datetime) -> dict[str, int]:
     Raises StorykeepError naming each mart that differs with keys, and whatever a build raises.
     """
     with turn(settings) as conn:
-        landed_until = newest(conn)
+        landed_until = landed.newest(conn)
         build_in_turn(conn, settings, as_of, landed_until)
         with _scratch(conn):
             dbt.rebuild(settings, as_of, landed_until, SUFFIX)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.dbt.entries_world import entry
 from tests.dbt.world import AS_OF, at, fill, insert, landed, reading
 
 from storykeep.errors import StorykeepError

@@ -4,7 +4,7 @@ import pytest
 from tests.dbt.world import at, fill, reading
 
 from storykeep.landing.retention import old_partitions, retire
-from storykeep.quality.landing import newest
+from storykeep.quality.landed import newest
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 

@@ -62,6 +62,13 @@ create table app.brand_access (
 );
 create unique index on app.brand_access (login, brand_id) where revoked_at is null;
 
+grant select on app.quarantine to storykeep_ingest;
+grant update (released_at, released_by, release_id) on app.quarantine to storykeep_ingest;
+grant usage on sequence app.releases to storykeep_ingest;
+grant select, insert on app.quarantine to storykeep_transform;
+-- By which the landing checkpoint tells of new fields, too.
+grant select (what, run_id) on app.schema_notices to storykeep_transform;
+
 -- What the marts were made of at each publication that changed them: a report of that time can be made again from it.
 create table app.publications (
     publication_id bigint generated always as identity primary key,
@@ -79,11 +86,5 @@ comment on column app.publications.project is 'sha256 of the dbt project and of 
 comment on column app.publications.variables is 'the settings that make the rows of the marts what they are';
 comment on column app.publications.landed is 'the last landing id that the build took in, by table of schema raw';
 
-grant select on app.quarantine to storykeep_ingest;
-grant update (released_at, released_by, release_id) on app.quarantine to storykeep_ingest;
-grant usage on sequence app.releases to storykeep_ingest;
-grant select, insert on app.quarantine to storykeep_transform;
--- By which the landing checkpoint tells of new fields, too.
-grant select (what, run_id) on app.schema_notices to storykeep_transform;
 grant select on app.brand_access to storykeep_transform;
 grant select, insert on app.publications to storykeep_transform;
