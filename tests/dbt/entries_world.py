@@ -10,7 +10,8 @@ AFTER = AS_OF.replace(hour=13)
 
 
 def fill_entries(conn: psycopg.Connection) -> None:
-    """Write the entries and what was decided about them."""
+    """Write the entries and what was decided about them, and that `tagged` counts what is captured by hand."""
+    insert(conn, "app.tracking_switches", campaign_id="tagged", switched_at=at(10, 0), is_on=True, author="ann")
     _captures(conn)
     _numbers(conn)
     conn.commit()

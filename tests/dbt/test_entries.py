@@ -1,6 +1,7 @@
 """What people entered by hand, in the marts: worked out on paper from entries_world.py."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.dbt.entries_world import AFTER, decided, entry, fill_entries
 from tests.dbt.world import AS_OF, at, fill, landed, reading
 from tests.marts import MARTS
 
-from storykeep.settings import Settings
+from storykeep.settings import Keep, Settings
 from storykeep.transform import dbt, last_build
 from storykeep.transform.build import build_marts
 from storykeep.warehouse import connect
@@ -183,6 +184,23 @@ def test_whom_a_person_assigned_or_confirmed_is_told_to_attribution(entered: Set
     with connect(entered.warehouse, "storykeep_transform") as conn:
         rows = conn.execute("select * from intermediate.int_entries__matches").fetchall()
     assert rows == [("a-1", "everything", "manual:n-1", "assign", "yes", "ann", at(12, 9))]
+
+
+def test_what_is_of_no_campaign_is_in_no_mart_where_only_campaigns_are_kept(
+    new_warehouse: Callable[[], Settings],
+) -> None:
+    settings = replace(new_warehouse(), keep=Keep(matched_only=True))
+    with connect(settings.warehouse, "storykeep_owner") as conn:
+        fill(conn)
+        fill_entries(conn)
+    build_marts(settings, AS_OF)
+    found = built(settings)
+    shown = {row[0] for row in found["fct_stories"]}
+    assert shown == {"101", "102", "103", "104", "manual:n-1"}
+    assert {row[0] for row in found["fct_story_sequences"]} <= shown
+    # 105 is of no campaign; of what is about no story nobody knows whether it is.
+    assert {row[3] for row in found["fct_metric_audit"]} == {"101", "102", "103", "104", "manual:n-1", None}
+    assert "personal" not in repr(found)
 
 
 def test_what_comes_later_changes_what_it_is_about_and_a_build_of_everything_makes_the_same(

@@ -5,6 +5,7 @@ rows has its bad rows in tests/integration/quality.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import Jsonb
 from tests.dbt.content import fill_content
 from tests.dbt.world import AS_OF, fill
 
@@ -30,6 +32,42 @@ pytestmark = pytest.mark.integration
 BAD_ROWS = {
     "assert_a_complete_day_has_nothing_unseen": (
         "update build.fct_capture_coverage set is_complete = true, longest_gap_minutes = 1440"
+    ),
+    "assert_a_campaign_counts_its_content_and_nothing_else": (
+        "update build.fct_campaign_performance set views = views + 1"
+    ),
+    "assert_a_near_miss_counts_when_it_was_confirmed": (
+        "insert into build.fct_campaign_near_misses (campaign_id, story_id, decision) values ('tagged', '101', 'no')"
+    ),
+    "not_null_fct_campaign_near_misses_rule": (
+        "insert into build.fct_campaign_near_misses (campaign_id, story_id, reason) values ('a', 'b', 'misspelt')"
+    ),
+    "assert_a_withheld_count_of_a_post_is_null": "update build.fct_posts set views = 3 where post_id = '503'",
+    "assert_an_alarm_is_of_a_silence": (
+        "update build.fct_account_silences set is_alarm = true, is_listened_to = false where account_id = 'acc-a'"
+    ),
+    "assert_days_and_creators_add_up_to_their_campaign": "update build.fct_campaign_daily set stories = stories + 1",
+    "assert_every_campaign_has_every_blind_spot": "delete from build.fct_campaign_blind_spots where place = 4",
+    "assert_every_count_has_its_source": "update build.fct_stories set reach_source = null where story_id = '101'",
+    "assert_every_day_of_the_marts_is_in_dim_dates": "delete from build.dim_dates where date = '2026-11-11'",
+    "assert_every_edit_that_stands_is_in_the_audit": (
+        "update build.fct_stories set views_source = 'manual' where story_id = '101'"
+    ),
+    "assert_every_frame_is_in_its_sequence": "update build.fct_stories set frame_position = 9 where story_id = '101'",
+    "assert_every_listed_post_reaches_the_marts": "delete from build.fct_posts where post_id = '504'",
+    "assert_no_content_counts_where_it_is_excluded": (
+        "insert into build.fct_campaign_exclusions (campaign_id, story_id)"
+        " select campaign_id, story_id from build.fct_campaign_content"
+    ),
+    "assert_no_content_is_from_outside_of_its_campaign": (
+        "update build.fct_stories set posted_at = posted_at + interval '1 year'"
+    ),
+    "assert_no_story_by_hand_is_there_twice": "update build.fct_stories set provenance = 'manual_capture'",
+    "assert_the_bridge_is_one_of_its_measures": (
+        "update build.fct_posts set views_or_impressions = 160 where post_id = '505'"
+    ),
+    "assert_what_is_captured_by_hand_is_in_the_tracking_scope": (
+        "update build.fct_stories set provenance = 'manual_capture'"
     ),
     "assert_a_consent_covers_its_story": "update build.fct_stories set consent_id = null where consent_id is not null",
     "assert_a_withheld_count_is_null": "update build.fct_stories set reach = 3 where story_id = '103'",
@@ -56,7 +94,14 @@ BAD_ROWS = {
     "unique_together_int_stories__learned_from_story_id__earlier_id": (
         "insert into intermediate.int_stories__learned_from (story_id, earlier_id) values ('1', '2'), ('1', '2')"
     ),
+    "assert_every_entered_story_reaches_the_marts": (
+        "with entered as (insert into raw.manual_entries"
+        " (entry_id, version, kind, captured_at, run_id, author, payload, content_hash)"
+        " values ('e', 1, 'story_capture', '2026-11-11', 'run', 'ann', '{}', 'hash') returning landing_id)"
+        " insert into intermediate.int_entries__versions (landing_id) select landing_id from entered"
+    ),
     # A view, on a table that keeps its shape.
+    "not_null_stg_instagram__media_posted_at": "update raw.media set payload = payload - 'timestamp'",
     "not_null_stg_instagram__stories_posted_at": "update raw.stories set payload = payload - 'timestamp'",
 }
 # Under the policy `all` it asks for nothing.
@@ -76,6 +121,8 @@ DOUBLED = {
     "fct_story_sequences": "sequence_id column_values_to_be_unique",
     "fct_metric_audit": "table compound_columns_to_be_unique",
     "fct_campaign_content": "table compound_columns_to_be_unique",
+    "fct_campaign_daily": "table compound_columns_to_be_unique",
+    "fct_campaign_creators": "table compound_columns_to_be_unique",
     "fct_campaign_performance": "campaign_id column_values_to_be_unique",
     "fct_capture_coverage": "table compound_columns_to_be_unique",
     "fct_connection_health": "table compound_columns_to_be_unique",
@@ -109,6 +156,13 @@ UPDATED = {
     "share_final column_values_to_be_between": "fct_campaign_performance set share_final = 1.5",
     "reach lies between its bounds": "fct_campaign_performance set reach_upper = 1",
     "a campaign's stories are those of its content": "fct_campaign_performance set stories = 9",
+    "a campaign's posts are those of its content": "fct_campaign_performance set posts = 9",
+    "what counts for a campaign is in the mart of its kind": (
+        "fct_campaign_content set story_id = '998' where story_id = '103'"
+    ),
+    "the days of a campaign add up to it": "fct_campaign_daily set stories = stories + 1",
+    "the creators of a campaign add up to it": "fct_campaign_creators set views = views + 1",
+    "the views of a story are those of its last reading": "fct_story_readings set views = 301 where views = 300",
     "a gap of more than an hour has a cause, a shorter one has none": "fct_capture_coverage set gap_cause = null",
     "every day since the account was added is there once": (
         "fct_connection_health set date = date - 1 where date = '2026-11-09'"
@@ -125,7 +179,7 @@ UPDATED = {
     "an alarm is of an account that is listened to and silent": (
         "fct_account_silences set is_alarm = true where account_id = 'acc-a'"
     ),
-    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'none' where place = 4",
+    "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those of the campaign's performance": (
         "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'"
@@ -153,6 +207,15 @@ OF_KIND = {
     "not_null": "update {relation} set {name} = null",
     "accepted_values": "update {relation} set {name} = '-1'",
     "relationships": "update {relation} set {name} = '-1'",
+}
+# What a column of a table without rows is given, by type; of a number, 1.
+FILLERS = {
+    "text": "x",
+    "boolean": True,
+    "date": "2026-11-11",
+    "timestamp with time zone": "2026-11-11T00:00:00Z",
+    "text[]": [],
+    "jsonb": {},
 }
 # How a constraint refuses what.
 REFUSED = {
@@ -225,12 +288,17 @@ def fails(conn: psycopg.Connection, check: Check) -> bool:
 def leave_out_unmatched(conn: psycopg.Connection) -> None:
     """What is not there under the policies matched and matched_then_purge."""
     for mart in ("build.fct_story_readings", "build.fct_stories"):
-        unmatched = "delete from {relation} where story_id not in (select story_id from build.fct_campaign_content)"
+        matched = "select story_id from build.fct_campaign_content where story_id is not null"
+        unmatched = f"delete from {{relation}} where story_id not in ({matched})"  # noqa: S608 (names of ours)
         _run(conn, unmatched, mart)
 
 
 def loosened(conn: psycopg.Connection, relation: str) -> None:
-    """Let anything be written into a table."""
+    """Let anything be written into a table; of a view, one is made."""
+    if conn.execute("select from pg_class where oid = %s::regclass and relkind = 'v'", [relation]).rowcount:
+        schema, name = relation.split(".")
+        conn.execute(f"alter view {relation} rename to {name}_before".encode())
+        _run(conn, "create table {relation} as table {before}", relation, before=f"{schema}.{name}_before")
     keys = conn.execute(
         "select conname from pg_constraint where conrelid = %s::regclass and contype <> 'n'", [relation]
     )
@@ -248,22 +316,37 @@ def loosened(conn: psycopg.Connection, relation: str) -> None:
         _run(conn, "alter table {relation} alter {name} drop not null", relation, name=name)
 
 
+def filled(conn: psycopg.Connection, relation: str) -> None:
+    """Put a row into a table that has none: something in each column."""
+    if conn.execute(f"select from {relation} limit 1".encode()).rowcount:
+        return
+    columns = conn.execute(
+        "select attname, format_type(atttypid, null) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+        [relation],
+    )
+    row = {name: FILLERS.get(kind, 1) for name, kind in columns.fetchall()}
+    conn.execute(
+        f"insert into {relation} select (jsonb_populate_record(null::{relation}, %s)).*".encode(), [Jsonb(row)]
+    )
+
+
 def bad_row(conn: psycopg.Connection, check: Check) -> None:
     """Make what a check is there to find: what stands in BAD_ROWS for it, or what the kind of a generic test says."""
     if statement := BAD_ROWS.get(check.name):
-        (relation,) = (word for word in statement.split()[:3] if "." in word)
+        relation = re.findall(r"(?:update|insert into|delete from) (\S+)", statement)[-1]
         if not relation.startswith("raw."):
             loosened(conn, relation)
         assert conn.execute(statement.encode()).rowcount > 0, "the bad row changes nothing"
         return
     assert check.relation and check.kind in OF_KIND, "no bad row was made for it: see BAD_ROWS"
     loosened(conn, check.relation)
+    filled(conn, check.relation)
     _run(conn, OF_KIND[check.kind], check.relation, name=check.column)
 
 
 def _run(conn: psycopg.Connection, statement: str, relation: str, **names: str) -> None:
-    parts = {part: sql.Identifier(name) for part, name in names.items()}
-    parts["relation"] = sql.Identifier(*relation.split("."))
+    parts = {part: sql.Identifier(*name.split(".")) for part, name in (names | {"relation": relation}).items()}
     conn.execute(sql.SQL(statement).format(**parts))  # type: ignore[arg-type]
 
 
@@ -281,7 +364,7 @@ def test_every_data_test_fails_on_its_bad_row_and_not_before(conn: psycopg.Conne
                 assert fails(conn, check), "it does not fail on its bad row"
         except (AssertionError, psycopg.Error) as error:
             wrong[check.name] = str(error).splitlines()[0]
-    assert wrong == {}
+    assert not wrong, "".join(f"\n{name}: {why}" for name, why in wrong.items())
     assert BAD_ROWS.keys() <= {check.name for check in found}
 
 
@@ -297,6 +380,7 @@ def test_every_constraint_of_a_contract_refuses_its_bad_row(conn: psycopg.Connec
         for name, rule in rules:
             refusal, statement = REFUSED[rule]
             with undone(conn):
+                filled(conn, mart)
                 try:
                     _run(conn, statement, mart, name=name)
                     wrong.append((mart, name, rule))

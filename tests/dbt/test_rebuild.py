@@ -115,7 +115,9 @@ def test_the_daily_round_proves_the_marts_once_a_week_and_capture_goes_on_meanwh
 def test_what_the_marts_have_and_raw_has_not_is_named_and_stays(standing: Settings, conn: psycopg.Connection) -> None:
     conn.execute("set role storykeep_transform")
     # As a build would leave them that got something wrong: the next one goes on from there.
-    conn.execute("update build.fct_stories set permalink = 'elsewhere' where story_id in ('101', '102')")
+    conn.execute(
+        "update intermediate.int_stories__finalised set permalink = 'elsewhere' where story_id in ('101', '102')"
+    )
     conn.execute("delete from build.fct_story_readings where story_id = '102'")
     conn.execute(
         "insert into build.fct_story_readings (story_id, captured_at, age_minutes, is_withheld, link_clicks_withheld)"

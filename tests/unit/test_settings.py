@@ -289,3 +289,11 @@ def test_a_tick_may_not_be_longer_than_a_sweep() -> None:
     assert Settings.from_env({"STORYKEEP_TICK_SECONDS": "600"}).tick == timedelta(minutes=10)
     with pytest.raises(StorykeepError, match="STORYKEEP_TICK_SECONDS: 601 is too long"):
         Settings.from_env({"STORYKEEP_TICK_SECONDS": "601"})
+
+
+def test_numbers_that_people_enter_wait_for_approval_unless_that_is_off() -> None:
+    assert told().entry_approval
+    assert told(STORYKEEP_ENTRY_APPROVAL="required").entry_approval
+    assert not told(STORYKEEP_ENTRY_APPROVAL=" off ").entry_approval
+    with pytest.raises(StorykeepError, match=r"^STORYKEEP_ENTRY_APPROVAL: 'no' is neither required nor off -> "):
+        told(STORYKEEP_ENTRY_APPROVAL="no")

@@ -19,9 +19,7 @@ from storykeep.landing.rows import AccountInsight, Audience
 def read_days(run: ContentRun, days: Mapping[str, tuple[Day, ...]]) -> None:
     """Read the insights of these days, which come with the oldest first for each account."""
     asks = (
-        _asks(run, account_id, "account_insights", DAY_GROUPS, day)
-        for account_id in run.askable(days.keys())
-        for day in days[account_id]
+        _asks(run, account_id, "account_insights", DAY_GROUPS, day) for account_id, due in days.items() for day in due
     )
     # What else fails of a day is read with the next days, when this one is read again.
     read(run, asks, Reader("insights", _day_row, _Calendar(days).move, required=("reach",)))
@@ -29,7 +27,7 @@ def read_days(run: ContentRun, days: Mapping[str, tuple[Day, ...]]) -> None:
 
 def read_audiences(run: ContentRun, account_ids: Collection[str]) -> None:
     """Read the demographics of these accounts. Why there are none is told by the status of the reply."""
-    asks = (_asks(run, account_id, "audience", AUDIENCE_GROUPS) for account_id in run.askable(account_ids))
+    asks = (_asks(run, account_id, "audience", AUDIENCE_GROUPS) for account_id in account_ids)
     read(run, asks, Reader("insights", _audience_row, _move_audiences))
 
 

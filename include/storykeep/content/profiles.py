@@ -20,7 +20,7 @@ from storykeep.landing.rows import AccountProfile, Row
 def read_profiles(run: ContentRun, account_ids: Sequence[str]) -> None:
     """Read the profiles of these accounts. Each chunk is committed before the next is sent."""
     asks = []
-    for account_id in run.askable(account_ids):
+    for account_id in account_ids:
         one = run.connections[account_id]
         key = ContentKey(account_id, subject="profile")
         asks.append(endpoints.profile(one.ig_user_id, one.token, one.login_flavour, key=key))

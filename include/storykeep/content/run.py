@@ -1,6 +1,6 @@
 """One run over the content: like a tick of capture, but it asks only where there is room to spare."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from storykeep.accounts import registry
@@ -46,18 +46,9 @@ class ContentRun(Tick):
         willing = registry.pools_of_captured(self.conn, list(self.clients))
         self.lost.update(account_id for account_id in account_ids if account_id not in willing)
 
-    def is_spared(self, account_id: str) -> bool:
-        """Whether a pool of the account is nearly full, or rests."""
-        return bool((self.standing.paced | self.standing.blocked) & self.pools_of(account_id))
-
-    def askable(self, account_ids: Collection[str]) -> list[str]:
-        """Those of these accounts that may be asked, in their order; the others are noted."""
-        self.spared.update(account_id for account_id in account_ids if self.is_spared(account_id))
-        return [account_id for account_id in account_ids if self.can_ask(account_id) and account_id not in self.spared]
-
     def _may_send(self, ask: Ask, is_sweep: bool) -> bool:
         account_id = content_key(ask).account_id
-        if self.is_spared(account_id):
+        if self.standing.paced & self.pools_of(account_id):
             self.spared.add(account_id)
             return False
         return super()._may_send(ask, is_sweep)

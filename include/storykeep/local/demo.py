@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from storykeep.clock import fixed_clock, parse_time, system_clock
 from storykeep.content.engine import sync_content
 from storykeep.errors import StorykeepError
 from storykeep.graph.client import open_clients
+from storykeep.local import handwork
 from storykeep.local.airflow_api import AirflowApi, wait_for
 from storykeep.local.stack import LocalStack
 from storykeep.local.virtual_clock import VirtualClock
@@ -38,6 +40,8 @@ SEED = 1
 HISTORY = timedelta(days=14)
 # Every story gets a sweep at any interval up to the ten minutes that a sweep may be old; this one is the longest.
 REPLAY_EVERY = timedelta(minutes=10)
+# In this part of the history, the last, manual tracking is on.
+TRACKED = 0.8
 # A schedule shortened for the screen; a deployment's default is five minutes.
 TICK = timedelta(seconds=30)
 TICKS = 2
@@ -79,6 +83,8 @@ def run(stack: LocalStack, history: timedelta) -> list[str]:
         stack.start_afresh()
         stack.start_sandbox(accounts=ACCOUNTS, seed=SEED, start=present - history, history_days=history.days)
         stack.prepare_warehouse(present - history)
+        with connect(stack.settings.warehouse, "storykeep_ingest") as conn:
+            handwork.switch_tracking(conn, present - history * TRACKED)
     with (
         _step(f"{history.days} days of ticks over the sandbox's clock, to {present:%Y-%m-%d %H:%M} UTC"),
         ThreadPoolExecutor(1) as beside,
@@ -86,13 +92,17 @@ def run(stack: LocalStack, history: timedelta) -> list[str]:
         migrated = beside.submit(stack.airflow.migrate)
         _fast_forward(stack, present - history, present)
         migrated.result()
+    with _step("By hand: the stories of a creator who has not connected"):
+        handed_in, faults = _hand_in(stack, present - history * TRACKED, present)
     with _step("Airflow: scheduler, dag-processor, triggerer, API server"):
         stack.set_sandbox_clock(now=system_clock().isoformat(), speed=1)
         stack.airflow.start()
         stack.airflow.wait_until_healthy()
     with _step(f"The DAGs on a schedule of {TICK.total_seconds():.0f} s"):
-        faults = _watch(stack.airflow.api, _expected_alerts(stack))
+        faults += _watch(stack.airflow.api, _expected_alerts(stack))
     faults += _shortfalls(_report(stack))
+    with connect(stack.settings.warehouse, "storykeep_transform") as conn:
+        faults += handwork.shortfalls(conn, handed_in)
     with _step("Single connections: what is wrong with one, and a goodbye"):
         faults += _show_connections(stack)
     for fault in faults:
@@ -138,6 +148,11 @@ def _fast_forward(stack: LocalStack, start: datetime, end: datetime) -> None:
         (readings,) = conn.execute("select count(*) from raw.story_insights").fetchone() or (0,)
     _say(f"{ticks} ticks, {stories} stories, {readings} insight replies")
     _say(f"{content.counts['readings of posts']} posts and reels, {content.counts['audiences']} audiences")
+
+
+def _hand_in(stack: LocalStack, tracked_from: datetime, now: datetime) -> tuple[handwork.Handwork, list[str]]:
+    truth = stack.ask_sandbox("truth", at=now.isoformat()).json()["stories"]
+    return handwork.hand_in(stack.folder / "handed_in", truth, tracked_from, now, partial(_command, stack))
 
 
 def _expected_alerts(stack: LocalStack) -> set[str]:

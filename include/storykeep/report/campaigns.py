@@ -12,6 +12,7 @@ from psycopg import sql
 from rich.console import Console
 
 from storykeep.errors import StorykeepError
+from storykeep.report.blind_spots import BlindSpot, blind_spots, show_blind_spots
 from storykeep.report.content import (
     CreatorContent,
     StoryContent,
@@ -22,7 +23,9 @@ from storykeep.report.content import (
 )
 from storykeep.report.coverage import Attention, Coverage, attention, coverage, show_attention, show_coverage
 from storykeep.report.finality import FinalityClass, Loss, finality_classes, losses, show_finality
+from storykeep.report.makeup import show_makeup
 from storykeep.report.performance import Performance, campaign_named, performances, show_performance
+from storykeep.report.silences import Silence, show_silences, silences
 
 PUBLISHED = "marts"
 
@@ -41,6 +44,8 @@ class Report:
     creators: tuple[CreatorContent, ...] = ()
     stories: tuple[StoryContent, ...] = ()
     losses: tuple[Loss, ...] = ()
+    blind_spots: tuple[BlindSpot, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
 
 def gather(conn: psycopg.Connection, campaign: str | None = None, schema: str = PUBLISHED) -> Report:
@@ -58,6 +63,8 @@ def gather(conn: psycopg.Connection, campaign: str | None = None, schema: str = 
             creators=campaign_creators(conn, campaign_id) if campaign_id else (),
             stories=campaign_stories(conn, campaign_id) if campaign_id else (),
             losses=losses(conn, campaign_id),
+            blind_spots=blind_spots(conn, campaign_id),
+            silences=silences(conn),
         )
 
 
@@ -85,10 +92,13 @@ def built_marts(conn: psycopg.Connection, schema: str = PUBLISHED) -> Iterator[N
 def render(report: Report, console: Console) -> None:
     """Print the report."""
     show_performance(console, report.campaigns)
+    show_makeup(console, report.campaigns)
     if report.creators:
         show_creators(console, report.creators)
         show_stories(console, report.stories)
     show_finality(console, report.finality, report.losses)
+    show_blind_spots(console, report.blind_spots, in_full=len(report.campaigns) == 1)
     show_coverage(console, report.coverage)
     if report.attention is not None:
         show_attention(console, report.attention)
+    show_silences(console, report.silences)

@@ -8,11 +8,11 @@ from psycopg.rows import class_row
 from rich.console import Console
 
 from storykeep.errors import StorykeepError
-from storykeep.report.figures import NONE, Count, counted, interactions, money, percent, span
+from storykeep.report.figures import NONE, Count, counted, interactions, percent, span
 from storykeep.report.screen import label, number, show, words
 
 NOTES = (
-    "Withheld: the API tells no count below 5. CPM: cost of 1,000 known views.",
+    "Withheld: the API tells no count below 5. The figures are those of stories.",
     "Reach: from that of the widest story to the sum. Final: of the ended stories.",
 )
 NONE_YET = ("None yet. -> run: storykeep campaigns import FILE.yaml, then storykeep build",)
@@ -38,6 +38,17 @@ class Performance:
     currency: str
     cpm: Decimal | None
     share_final: Decimal | None
+    posts: int = 0
+    stories_imported: int = 0
+    stories_manual: int = 0
+    stories_missing: int = 0
+    stories_live: int = 0
+    cost_per_engagement: Decimal | None = None
+    emv: Decimal | None = None
+    potential_reach: int | None = None
+    deliverables_promised: int = 0
+    deliverables_delivered: int = 0
+    deliverables_overdue: int = 0
 
 
 def performances(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Performance, ...]:
@@ -62,7 +73,18 @@ def performances(conn: psycopg.Connection, campaign_id: str | None) -> tuple[Per
                     performance.cost,
                     performance.currency,
                     performance.cpm,
-                    performance.share_final
+                    performance.share_final,
+                    performance.posts,
+                    performance.stories_imported,
+                    performance.stories_manual,
+                    performance.stories_missing,
+                    performance.stories_live,
+                    performance.cost_per_engagement,
+                    performance.emv,
+                    performance.potential_reach,
+                    performance.deliverables_promised,
+                    performance.deliverables_delivered,
+                    performance.deliverables_overdue
                 from fct_campaign_performance as performance
                 join dim_campaigns as campaigns using (campaign_id)
                 join dim_brands as brands on performance.brand_id = brands.brand_id
@@ -102,7 +124,6 @@ def show_performance(console: Console, rows: tuple[Performance, ...]) -> None:
             number("Views"),
             number("Reach\nbetween"),
             number("Inter-\nactions"),
-            number("Cost\nCPM"),
             number("Final"),
         ],
         [_cells(row) for row in rows],
@@ -113,15 +134,15 @@ def show_performance(console: Console, rows: tuple[Performance, ...]) -> None:
 def _cells(row: Performance) -> tuple[object, ...]:
     names = f"{row.campaign}\n{row.brand}"
     content = f"{row.creators} of {counted(row.participants, 'creator')}\n{counted(row.stories, 'story', 'stories')}"
-    cost = money(row.cost, row.currency)
+    if row.posts:
+        content += f"\n{counted(row.posts, 'post')}"
     if not row.stories:
-        return (names, content, NONE, NONE, NONE, cost, NONE)
+        return (names, content, NONE, NONE, NONE, NONE)
     return (
         names,
         content,
         Count(row.views, row.stories_withheld, row.stories_unknown),
         span(row.reach_lower, row.reach_upper).replace("-", "-\n"),
         interactions(row.total_interactions, row.stories_withheld),
-        f"{cost}\n{money(row.cpm, row.currency, 2)}",
         NONE if row.share_final is None else percent(row.share_final),
     )

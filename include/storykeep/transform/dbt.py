@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from storykeep.errors import StorykeepError
-from storykeep.landing import landed
-from storykeep.quality import approval
+from storykeep.quality import approval, landed
 from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
 from storykeep.transform import last_build, publications

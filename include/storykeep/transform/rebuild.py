@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from storykeep.errors import StorykeepError
-from storykeep.landing import landed
+from storykeep.quality import landed
 from storykeep.settings import Settings
 from storykeep.transform import dbt, publications
 from storykeep.transform.build import build_in_turn

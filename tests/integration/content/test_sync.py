@@ -13,6 +13,7 @@ from storykeep.accounts import pools
 from storykeep.accounts.goodbye import requests
 from storykeep.accounts.goodbye.disconnect import disconnect
 from storykeep.accounts.modes import Mode, set_mode
+from storykeep.accounts.registry import shard_of
 from storykeep.capture.engine import raise_trouble
 from storykeep.clock import fixed_clock
 from storykeep.content.engine import BEGIN_WITHIN, sync_content
@@ -548,4 +549,7 @@ def test_every_account_is_in_one_shard(scene: ContentScene) -> None:
         clock, run_id = fixed_clock(scene.now), f"content-{shard}"
         sync_content(scene.conn, scene.settings, scene.clients(), clock, run_id, shard=shard, shards=3)
         asked.append(set(scene.calls()))
-    assert sum(map(len, asked)) == len(set.union(*asked)) == ACCOUNTS
+    expected: list[set[str]] = [set(), set(), set()]
+    for ig_user_id, account_id in scene.connected().items():
+        expected[shard_of(account_id, 3)].add(ig_user_id)
+    assert asked == expected

@@ -1,8 +1,8 @@
 """What is odd about new rows as a whole: said with the accounts' names, and no build is stopped for it."""
 
-import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,13 +18,15 @@ from storykeep.warehouse import connect
 pytestmark = pytest.mark.integration
 
 BEFORE, FIRST = (at(11, 1, minute) + timedelta(seconds=3) for minute in (0, 1))
+DRIFT = "the API says nothing that is not known"
 SEEN_HERE = {
     "story_listings": {"every account is listed about as often as usual"},
-    "stories": {"the API says nothing that is not known"},
-    "story_insights": {
-        "a reading of every account has about as many replies as usual",
-        "the API says nothing that is not known",
-    },
+    "stories": {DRIFT},
+    "story_insights": {"a reading of every account has about as many replies as usual", DRIFT},
+    "media": {DRIFT},
+    "media_insights": {DRIFT},
+    "account_insights": {DRIFT},
+    "audience": {DRIFT},
 }
 
 
@@ -105,22 +107,24 @@ def test_a_field_that_nobody_knows_stands_beside_the_rows_that_brought_it(
     warehouse: Settings, conn: psycopg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish_all(warehouse)
-    for what, run_id in (("stories: field mood", "odd"), ("insights: metric dwell_time", "odd"), ("stories: x", "old")):
-        insert(conn, "app.schema_notices", what=what, first_seen_at=AS_OF, run_id=run_id, account_id="acc-a")
     node = {"id": "301", "timestamp": "2026-11-11T00:00:00+0000", "media_type": "IMAGE", "mood": "blue"}
-    landed(conn, "stories", at(11, 1), story_id="301", payload=node, run_id="odd")
-    landed(
-        conn,
-        "story_insights",
-        at(11, 1),
-        story_id="301",
-        metric_group="core",
-        status="ok",
-        payload={"data": []},
-        run_id="odd",
-    )
-    caplog.set_level(logging.WARNING)
+    reply = {"status": "ok", "metric_group": "core", "payload": {"data": []}}
+    rows: dict[str, dict[str, Any]] = {
+        "stories": {"story_id": "301", "payload": node},
+        "story_insights": {"story_id": "301", **reply},
+        "media": {"media_id": "301", "payload": node},
+        "media_insights": {"media_id": "301", **reply},
+        "account_insights": {"since": at(10, 8), "until": at(11, 8), **reply},
+        "audience": {"metric": "m", "dimension": "age", "status": "ok", "payload": {"data": []}},
+    }
+    for table, values in rows.items():
+        sign = {"stories": "stories: field", "media": "posts: field"}.get(table, "insights: metric")
+        for run_id in (table, "old"):
+            notice = {"what": f"{sign} {run_id} {table}", "first_seen_at": AS_OF, "account_id": "acc-a"}
+            insert(conn, "app.schema_notices", run_id=run_id, **notice)
+        landed(conn, table, at(11, 1), run_id=table, **values)
     assert check_landing(warehouse, AS_OF).quarantined == 0
-    for table, what in (("stories", "stories: field mood"), ("story_insights", "insights: metric dwell_time")):
-        line = f"landing of raw.{table}: the API says nothing that is not known: found {{'what': '{what}'}}"
-        assert [told for told in caplog.messages if told.startswith(f"landing of raw.{table}")] == [line]
+    for table in rows:
+        (told,) = (line for line in caplog.messages if line.startswith(f"landing of raw.{table}: "))
+        assert told.startswith(f"landing of raw.{table}: {DRIFT}: found {{'what': '")
+        assert told.endswith(f" {table} {table}'}}")

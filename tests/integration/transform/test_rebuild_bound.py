@@ -3,8 +3,8 @@
 import pytest
 from tests.dbt.world import at, fill, reading
 
-from storykeep.landing.landed import newest
 from storykeep.landing.retention import old_partitions, retire
+from storykeep.quality.landed import newest
 from storykeep.settings import Settings
 from storykeep.warehouse import connect
 

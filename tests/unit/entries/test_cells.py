@@ -73,7 +73,7 @@ def test_no_text_becomes_a_number_with_other_digits(text: str) -> None:
         *((text, "is negative") for text in ("-5", "- 5", "\u22125", "\u20135", "(5)", "-1,234")),
         *(
             (text, "no whole number")
-            for text in ("1,23", "1.2345", "12,34,567", "1.234,567", "1,234.5", "0,123", "0.123")
+            for text in ("1,23", "1.2345", "12,34,567", "1.234,567", "1,234.5", "1,234,00", "1.234.0", "0,123", "0.123")
         ),
         *(
             (text, "no whole number")

@@ -122,7 +122,38 @@ def test_names_are_text_not_markup() -> None:
 
 
 def test_a_campaign_without_stories_shows_no_figures() -> None:
-    assert row_of(printed(REPORT), "Not yet").split()[-6:] == ["-", "-", "-", "EUR", "120,000", "-"]
+    text = printed(REPORT)
+    first, cost = (line for line in text.splitlines() if line.startswith("Not yet begun"))
+    assert first.split()[-4:] == ["-"] * 4
+    assert cost.split()[-7:] == ["EUR", "120,000", "-", "-", "-", "-", "-"]
+    assert "Not yet begun" not in text.partition("numbers come from")[2].partition("What the campaigns cost")[0]
+
+
+def test_a_campaign_tells_what_its_numbers_are_made_of_and_what_they_cost() -> None:
+    mixed = replace(
+        CAMPAIGN,
+        campaign="Mixed",
+        stories=200,
+        stories_imported=150,
+        stories_manual=50,
+        stories_withheld=1,
+        stories_missing=3,
+        stories_live=50,
+        posts=7,
+        cost_per_engagement=Decimal("0.9721"),
+        emv=Decimal("54321.00"),
+        potential_reach=2_000_000,
+        deliverables_promised=12,
+        deliverables_delivered=9,
+        deliverables_overdue=2,
+    )
+    text = printed(replace(REPORT, campaigns=(mixed,)))
+    first, makeup, cost = (line for line in text.splitlines() if line.startswith("Mixed"))
+    assert makeup.split()[1:] == ["200", "75", "%", "25", "%", "0.5", "%", "99.9", "%", "2", "%", "50"]
+    assert " ".join(cost.split()[1:]) == "EUR 120,000 EUR 9.72 EUR 0.97 EUR 54,321 2,000,000 9 of 12"
+    assert "7 posts" in text
+    assert "2 overdue" in text
+    assert "creators" in first
 
 
 def test_a_campaign_whose_stories_all_run_has_no_final_share_yet() -> None:

@@ -1,3 +1,5 @@
+{{ config(post_hook='analyze {{ this }}') }}
+
 select
     story_id,
     {% for metric in story_metrics() %}

@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['story_id'], 'unique': true}]) }}
+{{ config(indexes=[{'columns': ['story_id'], 'unique': true}], post_hook='analyze {{ this }}') }}
 
 with
 

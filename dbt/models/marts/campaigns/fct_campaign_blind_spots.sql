@@ -99,21 +99,28 @@ by_mention as (
 
 ),
 
--- At Instagram Login people sign in as themselves. Where it is not known what a person may do, nothing is counted.
+-- At Instagram Login people sign in as themselves.
 granters as (
 
     select
         standings.campaign_id,
-        count(*) filter (where connections.login_flavour = 'facebook' and connections.page_tasks is null) as unknown,
-        count(*) filter (
-            where
-                connections.login_flavour = 'facebook'
-                and not string_to_array(connections.page_tasks, ', ') && {{ admin_tasks }}
-        ) as without_admin
+        string_to_array(connections.page_tasks, ', ') as tasks
     from standings
     inner join by_mention on standings.campaign_id = by_mention.campaign_id
     inner join connections on standings.account_id = connections.account_id
-    group by standings.campaign_id
+    where connections.login_flavour = 'facebook'
+
+),
+
+-- Where it is not known what a person may do, nothing is counted.
+administrators as (
+
+    select
+        campaign_id,
+        count(*) filter (where tasks is null) as unknown,
+        count(*) filter (where not tasks && {{ admin_tasks }}) as missing
+    from granters
+    group by campaign_id
 
 ),
 
@@ -177,18 +184,18 @@ sizes as (
             when 'accounts_by_hand' then coalesce(accounts.by_hand, 0)
             when 'unlisted_hours' then coalesce(hours.unlisted, 0)
             when 'stories_deleted_early' then coalesce(counts.deleted_early, 0)
-            when 'captions_without_mentions' then coalesce(granters.without_admin, 0)
+            when 'captions_without_mentions' then coalesce(administrators.missing, 0)
             when 'uncounted_replies' then coalesce(counts.without_replies, 0)
             when 'withheld_counts' then coalesce(counts.withheld, 0)
         end::numeric(14, 2) as size,
         blind_spots.blind_spot in ('reshares', 'live_videos', 'second_captions')
         -- One that was deleted between two looks was never counted.
         or blind_spots.blind_spot = 'stories_deleted_early'
-        or (blind_spots.blind_spot = 'captions_without_mentions' and coalesce(granters.unknown, 0) > 0) as is_possible
+        or (blind_spots.blind_spot = 'captions_without_mentions' and coalesce(administrators.unknown, 0) > 0) as is_possible
     from campaigns
     cross join blind_spots
     left join accounts on campaigns.campaign_id = accounts.campaign_id
-    left join granters on campaigns.campaign_id = granters.campaign_id
+    left join administrators on campaigns.campaign_id = administrators.campaign_id
     left join hours on campaigns.campaign_id = hours.campaign_id
     left join counts on campaigns.campaign_id = counts.campaign_id
 
