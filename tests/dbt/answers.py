@@ -111,6 +111,8 @@ def _people(conn: psycopg.Connection) -> None:
         for captured_at, count in ((octo(23, 6), 100), (at(2, 6), followers)):
             profile = {"username": account, "followers_count": count}
             landed(conn, "account_profiles", captured_at, account_id=account, payload=profile)
+    # He never connected, and wishes not to.
+    insert(conn, "app.capture_modes", account_id="jonas", since=FIRST_LISTING, mode="manual", author="jonas")
 
 
 def _campaigns(conn: psycopg.Connection) -> None:

@@ -291,13 +291,13 @@ def test_what_could_not_be_seen_and_can_be_counted(ask: Ask) -> None:
     )
     assert rows == table(
         "campaign_id blind_spot matters size",
-        ("glow", "accounts_not_connected", "yes", 1),  # jonas
+        ("glow", "accounts_by_hand", "yes", 1),  # jonas
         # mila.too was not listed for 30 hours and 55 minutes: what was posted in the first 6:55 can have ended by then.
         ("glow", "unlisted_hours", "yes", Decimal("6.92")),
         ("glow", "captions_without_mentions", "yes", 1),  # mila's Page was connected by somebody who may only analyse
         ("glow", "uncounted_replies", "maybe", 5),  # 101, 105, 110, 111, 202
         ("glow", "withheld_counts", "yes", 1),  # 102
-        ("one-day", "accounts_not_connected", "yes", 1),
+        ("one-day", "accounts_by_hand", "yes", 1),
         ("one-day", "stories_deleted_early", "yes", 1),  # 104
         ("one-day", "uncounted_replies", "maybe", 1),  # 105
         ("one-day", "withheld_counts", "yes", 1),
