@@ -1,6 +1,7 @@
 """Marts made by hand, with exactly the columns, types and keys of the dbt contracts."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ Contract = dict[str, Mapping[str, Any]]
 Insert = Callable[..., None]
 
 
+@cache
 def contracts() -> dict[str, Contract]:
     """The columns of every mart, by name."""
     documents = [yaml.safe_load(path.read_text()) for path in MODELS.rglob("*.yml")]

@@ -56,7 +56,8 @@ def story(conn: psycopg.Connection, story_id: str, posted_at: datetime, caption:
 
 def _stories(conn: psycopg.Connection) -> None:
     story(conn, "301", at(10, 11, 59), "#aurora, too early by a minute")
-    story(conn, "302", at(10, 12), "＃ＡＵＲＯＲＡ \u200bat noon")
+    # Full-width, and a space that nobody sees.
+    story(conn, "302", at(10, 12), "\uff03\uff21\uff35\uff32\uff2f\uff32\uff21 \u200bat noon")
     story(conn, "303", at(10, 13), "#auorra")
     story(conn, "304", at(10, 14), None)
     story(conn, "305", at(10, 15), "#aurorra")
@@ -97,8 +98,7 @@ def _posts(conn: psycopg.Connection) -> None:
     caption = {"caption": "All of it #aurora"}
     landed(conn, "media", at(11, 9), media_id="401", payload={"id": "401"} | node | caption)
     landed(conn, "media", at(11, 9), media_id="402", payload={"id": "402"} | node, content_hash="1" * 64)
-    data = [{"name": name, "values": [{"value": value}]} for name, value in (("views", 500), ("total_interactions", 30))]
-    landed(
-        conn, "media_insights", at(12, 9), media_id="401", metric_group="core", status="ok", payload={"data": data}
-    )
+    metrics = {"views": 500, "total_interactions": 30}
+    data = [{"name": name, "values": [{"value": value}]} for name, value in metrics.items()]
+    landed(conn, "media_insights", at(12, 9), media_id="401", metric_group="core", status="ok", payload={"data": data})
     landed(conn, "account_profiles", at(12, 9), payload={"id": "1", "followers_count": 9000})

@@ -26,16 +26,18 @@ DELETED = {"app.campaign_participants", "app.deliverables", "app.match_rules"}
 # What only functions of the owner, or its commands, write.
 NOT_INSERTED = {
     *("app.account_tombstones", "app.alembic_version", "app.connection_status", "app.purged_stories"),
-    *("app.tombstones", "raw.listing_days", "raw.story_insights_kept"),
+    *("app.quarantine", "app.tombstones", "raw.listing_days", "raw.story_insights_kept"),
 }
 NOT_FOR_INGEST = {"app.brand_access", "app.publications", "app.sign_in_attempts"}
 # Tokens and what proves a sign-in, and what is of no use to a mart.
 NOT_FOR_TRANSFORM = {
-    *("app.account_clock", "app.account_tombstones", "app.alembic_version", "app.alerts", "app.api_clocks"),
+    *("app.account_clock", "app.alembic_version", "app.alerts", "app.api_clocks"),
     *("app.api_pools", "app.connections", "app.content_clock", "app.deletion_requests", "app.media_clock"),
-    *("app.notifications", "app.refused_metrics", "app.schema_notices", "app.sign_ins", "app.snoozes"),
+    *("app.notifications", "app.refused_metrics", "app.sign_ins", "app.snoozes"),
     "app.tombstones",
 }
+# In the small world nobody hands anything in, and no caption nearly has what its campaign asks for.
+EMPTY = {"fct_campaign_near_misses", "fct_metric_audit"}
 INSERTED_BY_TRANSFORM = {"app.publications", "app.quarantine"}
 
 
@@ -107,9 +109,8 @@ def test_each_role_may_do_what_it_has_to_and_no_more(built: Settings, role: str)
 
 def test_bi_reads_every_mart(built: Settings, bi: psycopg.Connection) -> None:
     assert {name for _, name, _ in relations(built, "marts")} == MARTS
-    for mart in MARTS:
-        count = bi.execute(f"select count(*) from marts.{mart}").fetchone()  # noqa: S608 (names of ours)
-        assert count is not None and count[0] > 0, mart
+    counts = {mart: bi.execute(f"select count(*) from marts.{mart}").fetchone() for mart in MARTS}  # noqa: S608
+    assert {mart for mart, count in counts.items() if count == (0,)} == EMPTY
 
 
 @pytest.mark.parametrize("reader", ["bi", "brand"])

@@ -43,11 +43,20 @@ def landed(conn: psycopg.Connection, table: str, captured_at: datetime, **values
     insert(conn, f"raw.{table}", **values)
 
 
-def reading(conn: psycopg.Connection, story_id: str, captured_at: datetime, **metrics: int) -> None:
+def reading(
+    conn: psycopg.Connection, story_id: str, captured_at: datetime, account_id: str = "acc-a", **metrics: int
+) -> None:
     """One good reply to the core group."""
     data = [{"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in metrics.items()]
     landed(
-        conn, "story_insights", captured_at, story_id=story_id, metric_group="core", status="ok", payload={"data": data}
+        conn,
+        "story_insights",
+        captured_at,
+        account_id=account_id,
+        story_id=story_id,
+        metric_group="core",
+        status="ok",
+        payload={"data": data},
     )
 
 

@@ -16,9 +16,10 @@ def expectations() -> dict[str, list[Any]]:
         "fct_campaign_content": [
             never(
                 "what counts for a campaign is in the mart of its kind",
-                "select campaign_id, content_id from {batch} as content"
-                " where not exists (select from build.fct_stories as stories where stories.story_id = content.story_id)"
-                " and not exists (select from build.fct_posts as posts where posts.post_id = content.post_id)",
+                "select content.campaign_id, content.content_id from {batch} as content"
+                " left join build.fct_stories as stories on content.story_id = stories.story_id"
+                " left join build.fct_posts as posts on content.post_id = posts.post_id"
+                " where stories.story_id is null and posts.post_id is null",
             ),
         ],
         "fct_campaign_performance": [

@@ -262,9 +262,9 @@ def _content(now: str) -> dict[str, list[Any]]:
             ),
             never(
                 "the counts kept back are those of the campaign's performance",
-                "select campaign_id, size, stories_withheld from {batch} as spots"
+                "select campaign_id, size, stories_withheld, stories from {batch} as spots"
                 " join build.fct_campaign_performance as performance using (campaign_id)"
-                " where blind_spot = 'withheld_counts' and size <> stories_withheld",
+                " where blind_spot = 'withheld_counts' and size not between stories_withheld and stories",
             ),
         ],
     }

@@ -33,7 +33,12 @@ FUNCTIONS = {
         select account_id from app.campaign_participants
         where campaign_id in (select intermediate.campaigns_seen())
         union
-        select account_id from marts.fct_stories where story_id in (select intermediate.stories_seen())
+        select account_id from marts.fct_campaign_content
+        where campaign_id in (select intermediate.campaigns_seen())
+    """,
+    "sequences_seen": """
+        select sequence_id from marts.fct_stories where account_id in (select intermediate.accounts_seen())
+        group by sequence_id having bool_and(story_id in (select intermediate.stories_seen()))
     """,
     "creators_seen": """
         select creator_id from marts.dim_accounts where account_id in (select intermediate.accounts_seen())
@@ -42,6 +47,7 @@ FUNCTIONS = {
 BY_BRAND = "brand_id in (select intermediate.brands_seen())"
 BY_CAMPAIGN = "campaign_id in (select intermediate.campaigns_seen())"
 BY_STORY = "story_id in (select intermediate.stories_seen())"
+BY_SEQUENCE = "sequence_id in (select intermediate.sequences_seen())"
 BY_POST = "post_id in (select intermediate.posts_seen())"
 BY_ACCOUNT = "account_id in (select intermediate.accounts_seen())"
 BY_CREATOR = "creator_id in (select intermediate.creators_seen())"
@@ -69,6 +75,8 @@ RULES: Mapping[str, Rule | None] = {
     "fct_stories": Rule(BY_STORY),
     "fct_story_readings": Rule(BY_STORY),
     "fct_metric_audit": Rule(BY_STORY),
+    # A run of frames is seen when all of them are: its numbers tell of each.
+    "fct_story_sequences": Rule(BY_SEQUENCE),
     "fct_posts": Rule(BY_POST),
     "fct_capture_coverage": Rule(BY_ACCOUNT),
     "fct_connection_health": Rule(BY_ACCOUNT),
@@ -78,8 +86,7 @@ RULES: Mapping[str, Rule | None] = {
     # Stories that do not count for the campaign: another brand's, or the creator's own affair.
     "fct_campaign_near_misses": None,
     "fct_campaign_exclusions": None,
-    # A run of frames and an account's day are sums over everybody's stories: less one's own, they tell the others'.
-    "fct_story_sequences": None,
+    # An account's day is a sum over all that it posted: less one's own, it tells the others'.
     "fct_account_insights": None,
 }
 

@@ -103,7 +103,8 @@ def test_a_file_that_is_no_use_stays_and_holds_up_no_other(
     (inbox / "a.csv").write_text("what,ever\n1,2\n")
     (inbox / "z.pdf").write_bytes(b"%PDF-")
     (inbox / ".half.csv").write_text(TEXT)
-    (inbox / "link.csv").symlink_to(inbox / "november.csv")
+    (inbox.parent / "secret.csv").write_text(TEXT.replace("180", "190"))
+    (inbox / "link.csv").symlink_to(inbox.parent / "secret.csv")
     counts = land(tasks, file="")
     assert (counts["rows"], counts["unusable"]) == (1, 1)
     assert {path.name for path in inbox.iterdir()} == {"a.csv", "z.pdf", ".half.csv", "link.csv", "november", "done"}

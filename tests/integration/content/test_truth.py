@@ -9,7 +9,7 @@ from tests.integration.capture.conftest import START
 from storykeep.content.planner import PACIFIC
 from storykeep.local.postgres import EmbeddedPostgres
 from storykeep.quality import quarantine
-from storykeep.quality.landing import newest
+from storykeep.quality.landed import newest
 from storykeep.sandbox.serve import sandbox
 from storykeep.settings import Settings
 from storykeep.warehouse import connect

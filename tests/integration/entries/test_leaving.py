@@ -118,6 +118,11 @@ def test_a_purged_story_takes_what_was_entered_of_it_along(desk: Desk) -> None:
     again = desk.load(TEXT)
     assert told(again) == [(3, "story_id", "was purged, and is not taken in again")]
     assert desk.all("select story_hash from app.tombstones") == [(hash_of("1801"),)]
+    late = ManualEntry(
+        *("a" * 64, 1, "story_metrics", NORA, "1801", None, NOW, "late", "ida"), payload={}, content_hash="b" * 64
+    )
+    with desk.conn.transaction():
+        assert land(desk.conn, [late]) == {}
 
 
 def test_the_receipt_holds_entries_approvals_and_evidence(desk: Desk) -> None:

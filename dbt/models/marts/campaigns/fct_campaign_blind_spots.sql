@@ -128,8 +128,9 @@ accounts as (
 
     select
         campaign_id,
-        count(*) filter (where not was_connected) as never_connected,
-        count(*) filter (where was_connected and was_by_hand and not coalesce(was_captured, false)) as by_hand
+        -- Who never connected may have chosen to hand in what was posted.
+        count(*) filter (where not was_connected and not coalesce(was_by_hand, false)) as never_connected,
+        count(*) filter (where was_by_hand and not coalesce(was_captured, false)) as by_hand
     from standings
     group by campaign_id
 
@@ -165,7 +166,8 @@ counts as (
         content.campaign_id,
         count(vanished.story_id) as deleted_early,
         count(*) filter (where stories.replies = 0 and stories.views > 0) as without_replies,
-        count(*) filter (where stories.views_withheld) as withheld
+        -- A person may have told some counts of such a story; the others stay as they are.
+        count(stories.withheld_upper_bound) as withheld
     from content
     inner join stories on content.story_id = stories.story_id
     left join vanished on content.story_id = vanished.story_id
@@ -191,7 +193,7 @@ sizes as (
         blind_spots.blind_spot in ('reshares', 'live_videos', 'second_captions')
         -- One that was deleted between two looks was never counted.
         or blind_spots.blind_spot = 'stories_deleted_early'
-        or (blind_spots.blind_spot = 'captions_without_mentions' and coalesce(administrators.unknown, 0) > 0) as is_possible
+        or (blind_spots.blind_spot = 'captions_without_mentions' and administrators.unknown > 0) as is_possible
     from campaigns
     cross join blind_spots
     left join accounts on campaigns.campaign_id = accounts.campaign_id

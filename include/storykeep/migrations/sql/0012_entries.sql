@@ -138,29 +138,6 @@ begin
     select 'app.entry_files (their names)', null from renamed;
 end $$;
 
--- As before, and with its entries.
-create or replace function raw.purge_account(doomed text) returns table (purged text, deleted bigint)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-begin
-    perform app.require_buried(doomed);
-    if exists (select from raw.media_files where account_id = doomed) then
-        raise exception 'the media files of account % are to be purged first', doomed;
-    end if;
-    if exists (select from raw.entries_of(doomed)) then
-        raise exception 'the entries of account % are to be purged first', doomed;
-    end if;
-    delete from app.refused_metrics
-    where media_id in (
-        select story_id from app.story_clock where account_id = doomed
-        union
-        select story_id from raw.stories where account_id = doomed
-    );
-    get diagnostics deleted = row_count;
-    purged := 'app.refused_metrics';
-    return next;
-    return query select * from app.purge_rows(doomed, 'raw');
-end $$;
-
 -- As before, and with what was entered of these stories.
 create or replace function raw.purge_stories(doomed text [], moment timestamptz) returns setof text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

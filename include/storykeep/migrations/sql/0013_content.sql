@@ -126,6 +126,9 @@ begin
     if exists (select from raw.media_files where account_id = doomed) then
         raise exception 'the media files of account % are to be purged first', doomed;
     end if;
+    if exists (select from raw.entries_of(doomed)) then
+        raise exception 'the entries of account % are to be purged first', doomed;
+    end if;
     delete from app.refused_metrics
     where media_id in (
         select story_id from app.story_clock where account_id = doomed
