@@ -19,7 +19,7 @@
 
 {% macro has_landed(table) -%}
     {%- set until = var('landed_until', none) -%}
-    {{ "landing_id <= " ~ until.get(table, 0) if until else "true" }}
+    {{ "landing_id <= " ~ (until[table] if table in until else 0) if until else "true" }}
 {%- endmacro %}
 
 

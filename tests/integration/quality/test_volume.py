@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from tests.dbt.world import AS_OF, at, fill, insert, landed, reading
 
+from storykeep.quality import landed as landed_ids
 from storykeep.quality import landing, watermarks
 from storykeep.quality.checkpoint import claim
 from storykeep.quality.landing import check_landing
@@ -41,7 +42,7 @@ def conn(warehouse: Settings) -> Iterator[psycopg.Connection]:
 
 def publish_all(warehouse: Settings) -> None:
     with connect(warehouse.warehouse, "storykeep_transform") as transform:
-        watermarks.move(transform, landing.newest(transform))
+        watermarks.move(transform, landed_ids.newest(transform))
 
 
 def list_often(conn: psycopg.Connection, account_id: str, times: int, every: timedelta, since: datetime) -> None:

@@ -193,7 +193,7 @@ sizes as (
         blind_spots.blind_spot in ('reshares', 'live_videos', 'second_captions')
         -- One that was deleted between two looks was never counted.
         or blind_spots.blind_spot = 'stories_deleted_early'
-        or (blind_spots.blind_spot = 'captions_without_mentions' and coalesce(administrators.unknown, 0) > 0) as is_possible
+        or (blind_spots.blind_spot = 'captions_without_mentions' and administrators.unknown > 0) as is_possible
     from campaigns
     cross join blind_spots
     left join accounts on campaigns.campaign_id = accounts.campaign_id
