@@ -19,6 +19,7 @@ from storykeep.warehouse import connect
 
 pytestmark = pytest.mark.integration
 
+WINS = "an_approved_edit_wins"
 Row = dict[str, Any]
 Ask = Callable[[str], list[Row]]
 
@@ -149,38 +150,44 @@ def test_sequences_with_what_was_lost_from_frame_to_frame(ask: Ask) -> None:
     assert {row["drop_off"] for row in alone} == {None}
 
 
+def edit(
+    of: str, values: tuple[int | None, ...], winner: str, rule: str, hours: tuple[int, int | None], **told: Any
+) -> Row:
+    """A row of the audit: an entry's id, version, metric and story; the count typed, that of the API and that which
+    stands; the hours of the 27th of October at which it was entered and decided on."""
+    entry_id, version, metric, story_id = of.split()
+    (typed, polled, stands), (entered, decided) = values, hours
+    return {
+        **{"entry_id": entry_id, "version": int(version), "metric": metric, "story_id": story_id},
+        **{"account_id": "mila", "manual_value": typed, "poll_value": polled, "poll_withheld": False},
+        **{"value": stands, "winner": winner, "is_winner": rule == WINS, "rule": rule, "status": "approved"},
+        **{"observed_at": None, "entered_at": octo(27, entered), "author": "ann"},
+        **{"decided_by": decided and "ben", "decided_at": decided and octo(27, decided)},
+        **{"evidence_hash": None, "evidence_path": None, "note": None},
+    } | told
+
+
 def test_the_audit_of_every_edit(ask: Ask) -> None:
-    columns = """
-        entry_id version metric story_id account_id manual_value poll_value poll_withheld value winner is_winner rule
-        status author decided_by
-    """
-    of_101 = ("mila", 1100, 1000, False, 1000, "poll", False)
-    of_105 = ("mila", 99999, 600, False, 600, "poll", False)
-    of_106 = (800, False, 870, "manual")
-    of_107 = ("mila", 1, 200, False, 200, "poll", False)
-    of_111 = (300, False, 320, "manual")
-    wins = ("an_approved_edit_wins", "approved", "ann", "ben")
-    later = ("a_later_edit_wins", "approved", "ann", "ben")
-    unapproved = "only_approved_edits_count"
-    of_j2 = {"exits": 12, "reach": 400, "total_interactions": 25, "views": 500}
-    assert ask(these(columns, "fct_metric_audit", "entry_id, version, metric")) == table(
-        columns,
-        ("e-101", 1, "views", "101", *of_101, unapproved, "waiting", "ann", None),
-        ("e-102", 1, "reach", "102", "mila", 3, None, True, 3, "manual", True, *wins),
+    unapproved, later = "only_approved_edits_count", "a_later_edit_wins"
+    of_106 = {"observed_at": octo(26, 21, 30)}
+    of_j2 = {"account_id": "jonas", "observed_at": octo(26, 9)}
+    assert ask("select * from marts.fct_metric_audit order by entry_id, version, metric") == [
+        edit("e-101 1 views 101", (1100, 1000, 1000), "poll", unapproved, (10, None), status="waiting"),
+        edit("e-102 1 reach 102", (3, None, 3), "manual", WINS, (10, 11), poll_withheld=True),
         # The withdrawal repeats what it takes back.
-        ("e-105", 1, "views", "105", *of_105, unapproved, "withdrawn", "ann", "ben"),
-        ("e-105", 2, "views", "105", *of_105, unapproved, "withdrawn", "ann", None),
-        ("e-106", 1, "views", "106", "mila", 850, *of_106, False, unapproved, "replaced", "ann", "ben"),
-        ("e-106", 2, "views", "106", "mila", 870, *of_106, True, *wins),
-        ("e-107", 1, "views", "107", *of_107, unapproved, "rejected", "ann", "ben"),
-        ("e-111", 1, "views", "111", "mila", 310, *of_111, False, *later),
-        ("e-111-too", 1, "views", "111", "mila", 320, *of_111, True, wins[0], "approved", "cleo", "ben"),
-        *(
-            ("e-j2", 1, metric, "manual:j2", "jonas", count, None, False, count, "manual", True, *wins)
-            for metric, count in of_j2.items()
-        ),
-        ("e-j4", 1, "reach", "manual:j4", "jonas", 120, None, False, 120, "manual", True, *wins),
-    )
+        edit("e-105 1 views 105", (99999, 600, 600), "poll", unapproved, (10, 11), status="withdrawn"),
+        edit("e-105 2 views 105", (99999, 600, 600), "poll", unapproved, (12, None), status="withdrawn"),
+        edit("e-106 1 views 106", (850, 800, 870), "manual", unapproved, (10, 11), status="replaced", **of_106),
+        edit("e-106 2 views 106", (870, 800, 870), "manual", WINS, (12, 13), **of_106),
+        edit("e-107 1 views 107", (1, 200, 200), "poll", unapproved, (10, 11), status="rejected"),
+        edit("e-111 1 views 111", (310, 300, 320), "manual", later, (10, 13)),
+        edit("e-111-too 1 views 111", (320, 300, 320), "manual", WINS, (11, 11), author="cleo"),
+        edit("e-j2 1 exits manual:j2", (12, None, 12), "manual", WINS, (10, 11), **of_j2),
+        edit("e-j2 1 reach manual:j2", (400, None, 400), "manual", WINS, (10, 11), **of_j2),
+        edit("e-j2 1 total_interactions manual:j2", (25, None, 25), "manual", WINS, (10, 11), **of_j2),
+        edit("e-j2 1 views manual:j2", (500, None, 500), "manual", WINS, (10, 11), **of_j2),
+        edit("e-j4 1 reach manual:j4", (120, None, 120), "manual", WINS, (10, 11), account_id="jonas"),
+    ]
 
 
 def test_content_with_what_makes_it_count(ask: Ask) -> None:

@@ -183,7 +183,7 @@ UPDATED = {
     "every campaign has every blind spot": "fct_campaign_blind_spots set blind_spot = 'reshares' where place = 4",
     "what matters for certain has a size": "fct_campaign_blind_spots set matters = 'yes' where place = 5",
     "the counts kept back are those of the campaign's performance": (
-        "fct_campaign_blind_spots set size = 7 where blind_spot = 'withheld_counts'"
+        "fct_campaign_blind_spots set size = -1 where blind_spot = 'withheld_counts'"
     ),
 }
 # Likewise of what the small world has nothing of, by mart.
