@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from psycopg import sql
+from tests.dbt.content import fill_content
 from tests.dbt.killing import building
 from tests.dbt.world import AS_OF, fill, landed
 from tests.marts import MARTS
@@ -68,6 +69,7 @@ def test_builds_that_are_killed_while_others_wait_end_with_the_marts_of_one_quie
         admin.execute(sql.SQL("alter database {} set timezone = 'America/New_York'").format(name))
     with connect(settings.warehouse, "storykeep_owner") as conn:
         fill(conn)
+        fill_content(conn)
 
     first = building(settings, AS_OF - timedelta(hours=2), "dbt")
     wait_until(lambda: asking(settings) == 1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.dbt.world import AS_OF, fill
 
 from storykeep.local.postgres import EmbeddedPostgres
@@ -71,8 +72,9 @@ def build(settings: Settings, stamp: int) -> None:
             conn.execute(f"delete from build.{mart} where story_id = 'guest'")  # noqa: S608 (names of ours)
             if stamp % 2 == 0:
                 conn.execute(
-                    f'insert into build.{mart} select (jsonb_populate_record(model, \'{{"story_id": "guest"}}\')).*'  # noqa: S608
-                    f" from build.{mart} as model where story_id = '103'"
+                    f"insert into build.{mart} select (jsonb_populate_record(model, %s)).*"  # noqa: S608
+                    f" from build.{mart} as model where story_id = '103'",
+                    [Jsonb({"story_id": "guest", "content_id": "guest"})],
                 )
         for mart, column in STAMPED.items():
             conn.execute(f"update build.{mart} set {column} = %s", [stamp])  # noqa: S608 (names of ours)
