@@ -45,7 +45,7 @@ TRACKED = 0.8
 # A schedule shortened for the screen; a deployment's default is five minutes.
 TICK = timedelta(seconds=30)
 TICKS = 2
-AIRFLOW_SECONDS = 180
+AIRFLOW_SECONDS = 300
 KEPT_AT_LEAST = 0.995
 FRESH_SECONDS = 300
 ALERT_DAYS = timedelta(days=14)

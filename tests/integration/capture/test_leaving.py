@@ -222,10 +222,13 @@ def test_every_table_of_app_and_raw_is_known_to_the_purge(scene: Scene) -> None:
     nothing_of_accounts = {
         "app.alembic_version",
         "app.api_clocks",
+        "app.brand_access",
         "app.brand_versions",
         "app.brands",
         "app.campaigns",
+        "app.listing_cadences",
         "app.match_rules",
+        "app.publications",
         "app.tracking_switches",
         "app.account_tombstones",
         "app.deletion_requests",

@@ -24,6 +24,10 @@ HALF_AN_HOUR = timedelta(minutes=30)
 LATER = EVENING + HALF_AN_HOUR
 
 
+# What is read at another cadence, and what people hand in.
+NOT_CAPTURED = {"fct_account_insights", "fct_audience", "fct_metric_audit", "fct_posts"}
+
+
 def prepare(scene: Scene) -> None:
     campaigns = scene.settings.work_dir / "campaigns.yaml"
     campaigns.write_text(scene.control("GET", "campaigns.yaml"))
@@ -49,7 +53,7 @@ def test_twice_and_half_way_make_the_same_marts(
     build_marts(scene.settings, LATER)
     undisturbed = marts(scene.settings)
     assert undisturbed.keys() == set(MARTS)
-    assert all(undisturbed.values())
+    assert {name for name, rows in undisturbed.items() if not rows} == NOT_CAPTURED
 
     prepare(scene)
     scene.tick()
