@@ -133,7 +133,10 @@ def show_performance(console: Console, rows: tuple[Performance, ...]) -> None:
 
 def _cells(row: Performance) -> tuple[object, ...]:
     names = f"{row.campaign}\n{row.brand}"
-    content = f"{row.creators} of {counted(row.participants, 'creator')}\n{counted(row.stories, 'story', 'stories')}"
+    # Nobody takes part in a campaign that counts whoever says so.
+    of_whom = f"{row.creators} of {counted(row.participants, 'creator')}"
+    creators = of_whom if row.participants else counted(row.creators, "creator")
+    content = f"{creators}\n{counted(row.stories, 'story', 'stories')}"
     if row.posts:
         content += f"\n{counted(row.posts, 'post')}"
     if not row.stories:

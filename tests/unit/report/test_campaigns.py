@@ -129,6 +129,12 @@ def test_a_campaign_without_stories_shows_no_figures() -> None:
     assert "Not yet begun" not in text.partition("numbers come from")[2].partition("What the campaigns cost")[0]
 
 
+def test_a_campaign_without_participants_counts_those_who_came() -> None:
+    text = printed(replace(REPORT, campaigns=(replace(CAMPAIGN, participants=0, creators=11),)))
+    assert "11 creators" in text
+    assert "of 0" not in text
+
+
 def test_a_campaign_tells_what_its_numbers_are_made_of_and_what_they_cost() -> None:
     mixed = replace(
         CAMPAIGN,
