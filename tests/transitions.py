@@ -39,6 +39,8 @@ def is_legal(before: State | None, kind: str, after: State) -> bool:
         return before is None and after is State.CONNECTED
     if kind == "reconnected":
         return before is not None and after is State.CONNECTED
+    if kind == "renewed":
+        return before is not None and after is before
     if kind == "disconnected":
         return before not in (None, State.DISCONNECTED, State.PURGED) and after is State.DISCONNECTED
     return before is not None and after in BY_ANSWER[before]
