@@ -22,6 +22,9 @@ INSPECT_EVERY = timedelta(minutes=55)
 # Facebook: an exchange makes a new token each time, so later; six days of hourly tries before anybody is alarmed.
 RENEW_BEFORE: dict[Flavour, timedelta] = {"instagram": timedelta(days=50), "facebook": timedelta(days=20)}
 
+UNSEEN = (Reason.PAGE_ROLE_LOST, Reason.ACCOUNT_GONE)
+"""What capture is refused, and an inspection of the token never sees."""
+
 
 def should_inspect(held: Held, now: datetime) -> bool:
     """Whether it is time to ask what the API says of a token.
@@ -79,7 +82,8 @@ def judge(before: Held, after: Held, now: datetime) -> tuple[State, Reason | Non
     missing = missing_scopes(after.login_flavour, after.scopes)
     if READ_SCOPE[after.login_flavour] in missing:
         return State.NEEDS_ACTION, Reason.MISSING_SCOPE
-    if missing:
+    # It would let capture go on, which would meet the same refusal again.
+    if missing and before.why not in UNSEEN:
         return State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE
     if _still_refused(before, after):
         return before.state, before.why
@@ -100,7 +104,7 @@ def _still_refused(before: Held, after: Held) -> bool:
         return after.scopes is None
     if before.why is Reason.MISSING_SCOPE:
         return not missing_scopes(before.login_flavour, before.scopes)
-    return before.why in (Reason.PAGE_ROLE_LOST, Reason.ACCOUNT_GONE)
+    return before.why in UNSEEN
 
 
 def _ends_soon(expires_at: datetime | None, now: datetime) -> bool:

@@ -180,3 +180,11 @@ def test_inspects_at_once_what_calls_for_it(changes: dict[str, Any]) -> None:
     well = {"token_expires_at": NOW + 55 * DAY, "inspected_at": NOW}
     assert should_inspect(connection(**{**well, **changes}), NOW)
     assert not should_inspect(connection(**well), NOW)
+
+
+def test_a_withdrawn_permission_does_not_let_capture_into_what_it_was_refused() -> None:
+    lost = connection("facebook", status="needs_action", reason="page_role_lost")
+    without_insights = replace(lost, scopes=["instagram_basic", "pages_show_list", "pages_read_engagement"])
+    assert judge(lost, without_insights, NOW) == (State.NEEDS_ACTION, Reason.PAGE_ROLE_LOST)
+    connected = replace(lost, status="connected", reason=None)
+    assert judge(connected, without_insights, NOW) == (State.CONNECTED_NO_INSIGHTS, Reason.MISSING_SCOPE)
