@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 from tests.dbt.world import AS_OF
+from tests.marts import MARTS
 
 from storykeep.causes import Cause
 from storykeep.settings import PROJECT, Settings
@@ -26,6 +27,13 @@ def test_freshness_is_measured_against_as_of(built: Settings) -> None:
     assert dbt.freshness(built, AS_OF) == {"pass": 7}
     report = json.loads((built.work_dir / "dbt" / "freshness.json").read_text())
     assert {source["snapshotted_at"] for source in report["results"]} == {"2026-11-12T12:00:00+00:00"}
+
+
+def test_the_documentation_is_one_page_with_every_mart(built: Settings) -> None:
+    page = dbt.docs(built, AS_OF).read_text()
+    for mart in MARTS:
+        assert f"model.storykeep.{mart}" in page
+    assert built.warehouse.password.get_secret_value() not in page
 
 
 def test_the_password_is_in_no_file(built: Settings) -> None:

@@ -47,6 +47,7 @@ COMMANDS = {
     "entries reject",
     "entries template",
     "entries withdraw",
+    "docs",
     "tick",
     "sync-content",
     "replay",

@@ -1,4 +1,4 @@
-"""`storykeep build` and `storykeep maintain`: from raw to the marts, and their upkeep."""
+"""`storykeep build`, `docs` and `maintain`: from raw to the marts, what they mean, and their upkeep."""
 
 from typing import Annotated
 
@@ -21,6 +21,15 @@ def build(
 
     for what, count in build_marts(Settings.from_env(), clock_of(at)(), anew=anew).items():
         console.print(f"{what}: {count}")
+
+
+@marts.command()
+def docs() -> None:
+    """Write one page that says what every mart and column means and is made of; it opens in a browser, offline too."""
+    from storykeep.transform import dbt
+
+    page = dbt.docs(Settings.from_env(), clock_of(None)())
+    console.print(page.resolve().as_uri(), soft_wrap=True, highlight=False)
 
 
 @marts.command()

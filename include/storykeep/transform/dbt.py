@@ -69,6 +69,12 @@ def freshness(settings: Settings, as_of: datetime) -> dict[str, int]:
     return _run(settings, as_of, ["source", "freshness", "--output", str(_folder(settings) / "freshness.json")])
 
 
+def docs(settings: Settings, as_of: datetime) -> Path:
+    """Write what every model and column means, and what comes from what, as one page; returns the file. Build first."""
+    _result(settings, as_of, ["docs", "generate", "--static"])
+    return _folder(settings) / "target" / "static_index.html"
+
+
 def warn_of_old_sources(settings: Settings, as_of: datetime) -> None:
     """Log when a source is too old, and no more: what was built of it is right all the same."""
     try:
@@ -78,6 +84,19 @@ def warn_of_old_sources(settings: Settings, as_of: datetime) -> None:
 
 
 def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variables: Any) -> dict[str, int]:
+    """How many nodes ended in which state. Raises StorykeepError naming each one that failed."""
+    results = list(_result(settings, as_of, command, **variables))
+    failures = [_describe(result) for result in results if str(result.status) in BAD]
+    if failures:
+        raise _failure(settings, command[0], failures)
+    for result in results:
+        if str(result.status) == "warn":
+            log.warning("dbt: %s", _describe(result))
+    # The hook at the start of a run is an operation, and no node of the project.
+    return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
+
+
+def _result(settings: Settings, as_of: datetime, command: Sequence[str], **variables: Any) -> Any:
     if not (settings.dbt_dir / "dbt_project.yml").is_file():
         raise StorykeepError(
             f"there is no dbt project in {settings.dbt_dir}",
@@ -91,15 +110,7 @@ def _run(settings: Settings, as_of: datetime, command: Sequence[str], **variable
             **variables,
         }
         manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
-        results = list(_invoke(settings, command, told, manifest))
-    failures = [_describe(result) for result in results if str(result.status) in BAD]
-    if failures:
-        raise _failure(settings, command[0], failures)
-    for result in results:
-        if str(result.status) == "warn":
-            log.warning("dbt: %s", _describe(result))
-    # The hook at the start of a run is an operation, and no node of the project.
-    return dict(Counter(str(result.status) for result in results if result.node.resource_type != "operation"))
+        return _invoke(settings, command, told, manifest)
 
 
 def _invoke(settings: Settings, command: Sequence[str], variables: Mapping[str, Any], manifest: Any = None) -> Any:
