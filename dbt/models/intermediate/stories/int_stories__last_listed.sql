@@ -43,53 +43,38 @@ concerned as (
 
 ),
 
--- The last good listing of a story's life tells whether it lived on. At its very end it may be gone already, since
--- the clocks of two machines differ.
-ends as (
+days as (
 
     select
         stories.story_id,
         stories.account_id,
         stories.posted_at,
-        last_listing.captured_at as last_at,
-        last_listing.shows
+        stories.expires_at,
+        days.day::date as date
     from concerned
     inner join stories on concerned.story_id = stories.story_id
-    left join lateral (
-        select
-            listings.captured_at,
-            listings.stories ? stories.story_id as shows
-        from listings
-        where
-            listings.account_id = stories.account_id
-            and listings.captured_at >= stories.posted_at
-            and listings.captured_at < stories.expires_at - interval '10 minutes'
-        order by listings.captured_at desc
-        limit 1
-    ) as last_listing on true
+    cross join lateral {{ utc_days('stories.posted_at', 'stories.expires_at') }} as days (day)
 
 ),
 
+-- The last good listing of a story's life tells whether it lived on. At its very end it may be gone already, since
+-- the clocks of two machines differ. Joined by the day too: an account has thousands of listings.
 found as (
 
     select
-        ends.story_id,
-        ends.account_id,
-        ends.last_at,
-        case when ends.shows then ends.last_at else shown.captured_at end as last_listed_at
-    from ends
-    left join lateral (
-        select listings.captured_at
-        from listings
-        where
-            not ends.shows
-            and listings.account_id = ends.account_id
-            and listings.captured_at >= ends.posted_at
-            and listings.captured_at < ends.last_at
-            and listings.stories ? ends.story_id
-        order by listings.captured_at desc
-        limit 1
-    ) as shown on true
+        days.story_id,
+        days.account_id,
+        max(listings.captured_at) as last_at,
+        max(listings.captured_at) filter (where listings.stories ? days.story_id) as last_listed_at
+    from days
+    left join listings
+        on
+            days.account_id = listings.account_id
+            and days.date = {{ utc_date('listings.captured_at') }}
+            and days.posted_at <= listings.captured_at
+            and days.expires_at - interval '10 minutes' > listings.captured_at
+            and listings.captured_at >= (select min(earliest.posted_at) from days as earliest)
+    group by days.story_id, days.account_id
 
 )
 
