@@ -26,6 +26,61 @@
 {%- endmacro %}
 
 
+{# The common table expressions `stories` and `names`, which entries can be about: those of the API and those by hand,
+   with every name that an entry may call them by. `captures` is the query for the entries that were resolved before. #}
+{% macro stories_by_now(captures) %}
+captures as (
+
+    select
+        entries.entry_id,
+        entries.account_id,
+        entries.posted_at,
+        entries.permalink,
+        captures.resolved_story_id
+    from ({{ captures }}) as captures
+    inner join {{ ref('int_entries__current') }} as entries on captures.entry_id = entries.entry_id
+
+),
+
+stories as (
+
+    select
+        story_id,
+        account_id,
+        posted_at,
+        permalink
+    from {{ ref('int_stories__versions_latest') }}
+    union all
+    select
+        resolved_story_id as story_id,
+        account_id,
+        posted_at,
+        permalink
+    from captures
+    where resolved_story_id = {{ manual_story_id('entry_id') }}
+
+),
+
+names as (
+
+    select
+        story_id as name,
+        story_id,
+        account_id
+    from stories
+    union all
+    -- It was a story by hand, and has been merged since.
+    select
+        {{ manual_story_id('entry_id') }} as name,
+        resolved_story_id as story_id,
+        account_id
+    from captures
+    where resolved_story_id <> {{ manual_story_id('entry_id') }}
+
+),
+{% endmacro %}
+
+
 {# The common table expressions from `entries`, `stories` and `names` (of these) to `found`, which has the story that
    each entry is about: that which it names by id or address, else the one of its account that was posted next to its
    time, the nearest pair first, and one story for one entry of a purpose. `is_taken` says of `stories` which of them
