@@ -35,13 +35,13 @@
 
 
 {# A column of that row as a literal, because the planner scans the whole history for a value that it cannot see.
-   `otherwise` is for a full refresh, which starts from nothing. #}
+   `otherwise` is for a full refresh, which starts from nothing, and for what only reads, as the documentation. #}
 {% macro last_build(column, otherwise) -%}
     {%- set rows = [] -%}
     {%- if execute -%}
         {%- set table = suffixed('intermediate') ~ ".last_build" -%}
         {%- set rows = run_query("select " ~ column ~ "::text from " ~ table).rows -%}
-        {%- if not rows and not flags.FULL_REFRESH -%}
+        {%- if not rows and flags.WHICH in ('build', 'run') and not flags.FULL_REFRESH -%}
             {{ exceptions.raise_compiler_error(
                 "no build to go on from that is of " ~ var("as_of") ~ " or earlier -> pass --full-refresh"
             ) }}
