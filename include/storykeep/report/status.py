@@ -74,6 +74,7 @@ class Status:
     tick: timedelta
     last_good_tick: datetime | None
     last_capture: LastRun | None
+    last_sync: LastRun | None
     last_build: LastRun | None
     live_stories: int
     due_sweeps: int
@@ -104,6 +105,7 @@ def gather_status(conn: psycopg.Connection, now: datetime, tick: timedelta, spoo
             tick=tick,
             last_good_tick=_last_good_tick(conn, now),
             last_capture=_last_run(conn, "capture", now),
+            last_sync=_last_run(conn, "content", now),
             last_build=_last_run(conn, "build", now),
             live_stories=_count(conn, "expires_at > %s", now),
             due_sweeps=_count(
@@ -266,6 +268,7 @@ def _facts(status: Status) -> Iterable[tuple[str, str]]:
         asleep = ", ".join(f"@{one.username} until {one.until_at:%Y-%m-%d}" for one in status.snoozes[:MOST_ROWS])
         more = len(status.snoozes) - MOST_ROWS
         yield "snoozed alerts", asleep + (f" and {more:,} more" if more > 0 else "")
+    yield "last sync", _run(status.last_sync, status.now)
     yield "last build", _run(status.last_build, status.now)
     if status.quarantined:
         rows = ", ".join(f"{count:,} of raw.{table}" for table, count in status.quarantined.items())

@@ -82,6 +82,7 @@ def test_the_last_good_tick_is_the_newest_that_finished_well(conn: psycopg.Conne
     add_run(conn, "capture", 4, "failed")
     add_run(conn, "capture", 1, "running")
     add_run(conn, "build", 2, "ok")
+    add_run(conn, "content", 3, "trouble")
     status = status_of(conn)
     assert status.last_good_tick == NOW - minutes(9)
     assert status.is_healthy
@@ -89,6 +90,8 @@ def test_the_last_good_tick_is_the_newest_that_finished_well(conn: psycopg.Conne
     assert status.last_capture.status == "running"
     assert status.last_build is not None
     assert status.last_build.status == "ok"
+    assert status.last_sync is not None
+    assert status.last_sync.status == "trouble"
 
 
 def test_failed_and_running_ticks_do_not_make_it_healthy(conn: psycopg.Connection) -> None:

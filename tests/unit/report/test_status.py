@@ -18,6 +18,7 @@ STATUS = Status(
     tick=TICK,
     last_good_tick=NOW - timedelta(minutes=2),
     last_capture=GOOD,
+    last_sync=replace(GOOD, status="failed", causes={}),
     last_build=replace(GOOD, status="ok", causes={}),
     live_stories=42,
     due_sweeps=3,
@@ -66,6 +67,7 @@ def test_the_screen_says_it_all_in_plain_lines_of_80_columns() -> None:
     for part in (
         "2 min ago",
         "1 account (token)",
+        "last sync       failed, started 2026-11-21 11:57:00 UTC, 3 min ago",
         "42",
         "3 within 10 min",
         "10 connected, 1 expired, 2 not_tracked",
@@ -107,7 +109,7 @@ def test_an_unhealthy_screen_says_why_and_what_to_do(status: Status, told: str) 
 
 
 def test_a_new_warehouse_says_what_comes_first() -> None:
-    empty = Status(NOW, TICK, None, None, None, 0, 0, {}, (), ())
+    empty = Status(NOW, TICK, None, None, None, None, 0, 0, {}, (), ())
     assert "storykeep accounts import FILE.csv" in printed(empty)
 
 
