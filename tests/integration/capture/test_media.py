@@ -234,6 +234,47 @@ def test_no_file_is_fetched_of_a_creator_who_said_goodbye(shelf: Shelf, status: 
     assert shelf.found().keys() == set(shelf.stories) - theirs[victim]
 
 
+def test_only_stories_of_who_consented_are_fetched_whatever_else_has_a_link(shelf: Shelf) -> None:
+    # Meta forbids to keep others' media that mentions somebody, and lets one keep its link.
+    scene, link = shelf.scene, shelf.cdn.serves("/of_others", Exchange.reply)
+    (account_id,) = scene.all("select account_id from raw.stories limit 1")[0]
+    with scene.superuser() as owner:
+        owner.execute("insert into app.creators values ('stranger', 'Stranger')")
+        owner.execute("insert into app.accounts values ('stranger', 'stranger', '99', 'stranger', %s)", [scene.now])
+        owner.execute(
+            """
+            insert into raw.stories (story_id, account_id, captured_at, run_id, payload, content_hash)
+            values ('s99', 'stranger', %s, 'by hand', jsonb_build_object('media_url', %s::text), 'x')
+            """,
+            [scene.now, link],
+        )
+        owner.execute(
+            """
+            insert into app.story_clock (story_id, account_id, posted_at, expires_at, first_seen_at)
+            values ('s99', 'stranger', %(now)s, %(now)s + interval '1 day', %(now)s)
+            """,
+            {"now": scene.now},
+        )
+        owner.execute(
+            """
+            insert into raw.media (media_id, account_id, captured_at, run_id, payload, content_hash)
+            values ('m99', %s, %s, 'by hand', jsonb_build_object('media_url', %s::text), 'x')
+            """,
+            [account_id, scene.now, link],
+        )
+        owner.execute(
+            """
+            insert into raw.manual_entries
+                (entry_id, version, kind, account_id, captured_at, run_id, author, payload, content_hash)
+            values ('e99', 1, 'story_capture', %s, %s, 'by hand', 'ida',
+                jsonb_build_object('permalink', %s::text, 'link', %s::text), 'x')
+            """,
+            [account_id, scene.now, link, link],
+        )
+    shelf.archive()
+    assert shelf.cdn.asked.keys() == {f"/{story_id}" for story_id in shelf.stories}
+
+
 def test_a_storage_that_takes_no_file_is_told_after_all_were_tried(shelf: Shelf, tmp_path: Path) -> None:
     blocked = tmp_path / "media"
     blocked.touch()
