@@ -245,22 +245,15 @@ def test_usage_is_counted(world):
 
 
 def test_latency_delays_the_api_and_not_the_controls():
-    with sandbox(accounts=2, latency_ms=80) as slow, requests.Session() as http:
-        began = time.monotonic()
-        http.get(f"{slow.facebook}/_sandbox/clock", timeout=10)
-        assert time.monotonic() - began < 0.08
-        began = time.monotonic()
-        http.get(f"{slow.facebook}/v26.0/me", timeout=10)
-        assert time.monotonic() - began >= 0.08
+    with sandbox(accounts=2, latency_ms=1000) as slow, requests.Session() as http:
+        assert http.get(f"{slow.facebook}/_sandbox/clock", timeout=10).elapsed.total_seconds() < 1
+        assert http.get(f"{slow.facebook}/v26.0/me", timeout=10).elapsed.total_seconds() >= 1
 
 
 def test_keep_alive_has_no_delay_between_requests(world):
-    stories(world)
-    began = time.monotonic()
-    for _ in range(50):
-        stories(world)
-        world.batch([])
-    assert (time.monotonic() - began) / 100 < 0.02  # delayed acknowledgements cost 0.04 s each
+    # A delayed acknowledgement costs each of them 0.04 s, so that no machine is too busy to tell by the fastest.
+    world.batch([])
+    assert min(world.batch([]).elapsed.total_seconds() for _ in range(50)) < 0.04
 
 
 def test_a_taken_port_is_one_clear_message():
