@@ -44,31 +44,31 @@ LIMIT = timedelta(minutes=30)
     default_args={"retries": 0},
     params={
         "file": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             maxLength=200,
             pattern=r"^[^/\\\x00-\x1f]*$",
             title="File",
             description="Its name in the inbox, such as november.xlsx; empty for every file that lies there",
         ),
         "kind": Param(
-            "",
-            type="string",
-            enum=["", *KINDS],
+            None,
+            type=["null", "string"],
+            enum=[None, *KINDS],
             title="Kind",
             description="Of all rows; empty when the file has a column kind",
         ),
         "author": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             maxLength=100,
             pattern=r"^[^\x00-\x1f]*$",
             title="Author",
             description="Who entered it; empty for whoever starts this",
         ),
         "date_format": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             maxLength=40,
             pattern=r"^[^\x00-\x1f]*$",
             title="Date format",
@@ -101,10 +101,10 @@ def load_entries() -> None:
         tasks.report_rejects(counts)
 
     counts = land(
-        "{{ params.file }}",
-        "{{ params.kind }}",
-        "{{ params.author }}",
-        "{{ params.date_format }}",
+        "{{ params.file or '' }}",
+        "{{ params.kind or '' }}",
+        "{{ params.author or '' }}",
+        "{{ params.date_format or '' }}",
         "{{ params.time_zone }}",
     )
     approve = ApproveNumbers(task_id="approve", outlets=[RAW_ENTRIES])
