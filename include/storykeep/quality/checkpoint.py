@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from storykeep.errors import StorykeepError
+from storykeep.quality import first_page
 from storykeep.quality.work_dir import writing
 from storykeep.settings import PostgresSettings, Settings
 
@@ -22,8 +23,6 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 # Of the bad rows, so many are shown.
 SAMPLES = 5
-# Of the runs kept, so many are listed on the first page of the Data Docs.
-RUNS_LISTED = 100
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,10 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
         context = _context(settings)
         checkpoint = _checkpoint(context, settings.warehouse, name, batches)
         outcome = checkpoint.run(run_id=RunIdentifier(run_name=as_of.strftime("%Y-%m-%dT%H-%M-%SZ")))
-        # All pages at once: the action that Great Expectations has for this writes the first page anew after each.
-        context.build_data_docs(resource_identifiers=list(outcome.run_results))
-    first_page = (settings.work_dir / "data_docs" / "index.html").absolute()
-    log.info("%s checkpoint: every expectation, with what was found: %s", name, first_page.as_uri())
+        pages = [*outcome.run_results, *context.expectations_store.list_keys()]
+        context.build_data_docs(resource_identifiers=pages, build_index=False)
+        page = first_page.write(settings)
+    log.info("%s checkpoint: every expectation, with what was found: %s", name, page.as_uri())
     results = [(suite.suite_name, result) for suite in outcome.run_results.values() for result in suite.results]
     fatal = []
     for suite, result in results:
@@ -72,17 +71,9 @@ def run(settings: Settings, name: str, batches: Sequence[Batch], as_of: datetime
         raise StorykeepError(
             "; ".join(sorted(fatal)),
             where=f"{name} checkpoint",
-            remedy=f"the marts are as they were; see {first_page}",
+            remedy=f"the marts are as they were; see {page}",
         )
     return sum(bool(result.success) for _, result in results)
-
-
-def refresh_index(settings: Settings) -> None:
-    """Write the first page of the Data Docs anew: it lists what is there."""
-    context = _context(settings)
-    results = context.validation_results_store.list_keys()
-    # Without any, every page would be made anew.
-    context.build_data_docs(resource_identifiers=[max(results, key=lambda result: result.run_id.run_time)])
 
 
 def _context(settings: Settings) -> Any:
@@ -103,7 +94,6 @@ def _context(settings: Settings) -> Any:
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
         "store_backend": _files(settings, "data_docs"),
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "validation_results_limit": RUNS_LISTED},
     }
     config = DataContextConfig(
         analytics_enabled=False,

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from storykeep.quality.checkpoint import refresh_index
+from storykeep.quality import first_page
 from storykeep.quality.work_dir import writing
 from storykeep.settings import Settings
 
@@ -31,7 +31,7 @@ def prune(settings: Settings) -> int:
         for folder in {build for _, build in checked if build.name in old}:
             shutil.rmtree(folder)
         if old:
-            refresh_index(settings)
+            first_page.write(settings)
     log.info("data docs: the results of %d builds were deleted", len(old))
     return len(old)
 

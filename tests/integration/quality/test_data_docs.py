@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import great_expectations.expectations as gxe
 import pytest
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.integration
 BUILDS = 3
 
 
-def check(settings: Settings, number: int) -> None:
-    rows = gxe.ExpectTableRowCountToBeBetween(min_value=0)
+def check(settings: Settings, number: int, at_least: int = 0) -> None:
+    rows = gxe.ExpectTableRowCountToBeBetween(min_value=at_least)
     batch = Batch("app.brands", "select * from app.brands", [rows])
     run(settings, "release", [batch], AS_OF + number * timedelta(minutes=5))
 
@@ -48,6 +49,25 @@ def test_the_results_of_the_last_builds_stay(warehouse: Settings, monkeypatch: p
     assert builds(results, "*.json") == builds(pages, "*.html") == listed(warehouse) == {"12-05", "12-10"}
     check(warehouse, 9)
     assert listed(warehouse) == {"12-05", "12-10", "12-45"}
+
+
+def test_the_first_page_leads_to_every_other_without_a_script(warehouse: Settings) -> None:
+    check(warehouse, 0)
+    with pytest.raises(StorykeepError, match=r"see .*index\.html"):
+        check(warehouse, 1, at_least=1)
+    site = warehouse.work_dir / "data_docs"
+    page = (site / "index.html").read_text()
+    assert "<script" not in page
+    rows = re.findall(r"<td>([^<]*)<td><a href=\"(.*?)\">(.*?)</a><td>(.*?)<td class=\"(.*?)\">", page)
+    # The newest check first.
+    assert [(build, suite, met, verdict) for build, _, suite, met, verdict in rows] == [
+        ("2026-11-12T12-05-00Z", "release of app.brands", "0 of 1", "failed"),
+        ("2026-11-12T12-00-00Z", "release of app.brands", "1 of 1", ""),
+    ]
+    for _, link, *_ in rows:
+        told = site / unquote(link)
+        suite = re.findall(r'href="([./]*/expectations/[^"]*)"', told.read_text())
+        assert [(told.parent / unquote(one)).resolve().is_file() for one in suite] == [True]
 
 
 def test_before_the_first_build_there_is_nothing_to_do(warehouse: Settings) -> None:
