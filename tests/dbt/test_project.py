@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from tests.contracts import contracts
 from tests.dbt.world import AS_OF
 from tests.marts import MARTS
 
@@ -13,6 +14,9 @@ from storykeep.settings import PROJECT, Settings
 from storykeep.transform import dbt, last_build
 
 pytestmark = pytest.mark.integration
+
+# Numbers that measure nothing, beside those of dim_dates.
+NO_MEASURES = {"consent_id", "frame_position", "place", "version"}
 
 
 def test_every_unit_test_of_the_project_passes(built: Settings) -> None:
@@ -48,3 +52,16 @@ def test_the_password_is_in_no_file(built: Settings) -> None:
 def test_the_marts_know_the_causes_that_capture_writes() -> None:
     macro = (PROJECT / "dbt/macros/gap_causes.sql").read_text().partition("return([")[2].partition("])")[0]
     assert re.findall(r'"(\w+)"', macro) == list(map(str, Cause))
+
+
+def test_every_measure_says_over_what_it_may_be_added_up() -> None:
+    silent = [
+        f"{mart}.{name}"
+        for mart, columns in contracts().items()
+        for name, column in columns.items()
+        if column["data_type"] in ("bigint", "double precision", "integer", "interval", "numeric")
+        and mart != "dim_dates"
+        and name not in NO_MEASURES
+        and "additive" not in column["description"].lower()
+    ]
+    assert silent == []
