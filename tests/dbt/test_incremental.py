@@ -254,6 +254,26 @@ def test_a_build_works_out_the_new_rows_and_no_others(grown: Settings) -> None:
         assert read == [("104",)]
 
 
+def test_readings_are_looked_up_by_their_key_and_not_out_of_the_whole_history(grown: Settings) -> None:
+    with owner(grown) as conn:
+        conn.execute("set role storykeep_transform")
+        # In a table as small as here it would be faster to go over all of it.
+        for way in ("bitmapscan", "hashjoin", "mergejoin", "seqscan"):
+            conn.execute(f"set enable_{way} = off")
+        lookup = "select * from intermediate.int_stories__replies_touched"
+        (plan,) = conn.execute(f"explain (format json) {lookup}").fetchall()
+    scans = [node for node in nodes(plan[0][0]["Plan"]) if "story_insights" in node.get("Relation Name", "")]
+    assert len(scans) > 1
+    assert all("= readings.captured_at" in node.get("Index Cond", "") for node in scans)
+
+
+def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A part of a plan and all below it."""
+    yield node
+    for child in node.get("Plans", ()):
+        yield from nodes(child)
+
+
 def test_an_earlier_moment_and_another_project_start_anew(
     grown: Settings, whole: Callable[[Any], Rows], tmp_path: Path, told: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,16 @@
-with
-
--- What retention kept of the days that it dropped is as good as what stands.
-landed as (
-
+select
+    story_id,
+    metric_group,
+    captured_at,
+    account_id,
+    run_id,
+    status,
+    error_code,
+    error_subcode,
+    payload,
+    content_hash
+-- A subquery, since out of a CTE Postgres looks up a few readings by going over the whole history.
+from (
     select
         story_id,
         metric_group,
@@ -17,6 +25,7 @@ landed as (
         landing_id
     from {{ source('instagram', 'story_insights') }}
     union all
+    -- What retention kept of the days that it dropped is as good as what stands.
     select
         story_id,
         metric_group,
@@ -30,19 +39,5 @@ landed as (
         content_hash,
         landing_id
     from {{ source('instagram', 'story_insights_kept') }}
-
-)
-
-select
-    story_id,
-    metric_group,
-    captured_at,
-    account_id,
-    run_id,
-    status,
-    error_code,
-    error_subcode,
-    payload,
-    content_hash
-from landed
+) as landed
 where {{ is_known('story_insights') }}
