@@ -109,7 +109,9 @@ def _result(settings: Settings, as_of: datetime, command: Sequence[str], **varia
             **_variables(settings),
             **variables,
         }
-        manifest = _invoke(settings, ["parse"], {name: told[name] for name in told if name not in NOT_PARSED})
+        # The command itself writes down what was parsed.
+        parse = ["parse", "--no-write-json"]
+        manifest = _invoke(settings, parse, {name: told[name] for name in told if name not in NOT_PARSED})
         return _invoke(settings, command, told, manifest)
 
 
