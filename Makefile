@@ -41,7 +41,7 @@ up: install ## the same, and it stays up and prints its URLs
 down: install ## stop whatever a demo left running
 	$(BIN)/python -m storykeep.local.down
 
-bench: install-dev ## every promised figure against its alternative, and the two plots; a quarter of an hour
+bench: install-dev ## every promised figure against its alternative, and the two plots; half an hour
 	$(BIN)/python bench/bench.py $(BENCH_ARGS)
 
 soak: install-dev ## a simulated week of 1,000 accounts and 120 days of 200 connections, with everything that goes wrong
