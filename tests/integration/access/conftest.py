@@ -22,14 +22,20 @@ LogIn = Callable[..., psycopg.Connection]
 
 @pytest.fixture
 def no_logins_left(postgres: EmbeddedPostgres) -> Iterator[None]:
-    """Drops every login of a brand afterwards."""
+    """Drops every login of a brand that came meanwhile; those of other tests stay."""
+    with connect(postgres.superuser) as conn:
+        before = logins(conn)
     yield
     with connect(postgres.superuser) as conn:
-        for (login,) in conn.execute(
-            "select member::regrole::text from pg_auth_members where roleid = 'storykeep_brand'::regrole"
-            " and not admin_option"
-        ).fetchall():
+        for login in logins(conn) - before:
             conn.execute(sql.SQL("drop role {}").format(sql.SQL(login)))
+
+
+def logins(conn: psycopg.Connection) -> set[str]:
+    """Every login of a brand that the server has, as SQL writes it."""
+    brands = "roleid = 'storykeep_brand'::regrole and not admin_option"
+    found = conn.execute(f"select member::regrole::text from pg_auth_members where {brands}")  # noqa: S608 (a constant)
+    return {login for (login,) in found}
 
 
 @pytest.fixture
